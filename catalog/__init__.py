@@ -1,0 +1,1 @@
+"""Goods, listed once and sold on every channel."""

@@ -1,0 +1,1 @@
+"""Lawful Vietnamese e-invoices, from totals to the tax office's verdict."""

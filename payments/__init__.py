@@ -1,0 +1,1 @@
+"""QR payments on a double-entry ledger."""

@@ -1,0 +1,74 @@
+"""What every test may ask for: a real PostgreSQL, migrated, one fresh database per test."""
+
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from market import db as market_db
+from market.embedded import Cluster
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server: `MARKET_TEST_DATABASE_URL`, or an embedded cluster of this run."""
+    given = os.environ.get("MARKET_TEST_DATABASE_URL")  # noqa: TID251 - chooses the server under test
+    if given:
+        yield given
+        return
+    cluster = Cluster(Path(tmp_path_factory.mktemp("postgres")))
+    yield cluster.start()
+    cluster.stop()
+
+
+def url_of(server_url: str, database: str) -> str:
+    return make_url(server_url).set(database=database).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> Iterator[str]:
+    """A migrated database that tests are copied from."""
+    name = f"template_{os.getpid()}"
+    _admin(server_url, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+    market_db.migrate(url_of(server_url, name))
+    yield name
+    _admin(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_url(server_url: str, template: str) -> Iterator[str]:
+    """A libpq URL of a fresh, migrated database of this test alone (as its owner)."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    _admin(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield url_of(server_url, name)
+    _admin(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[AsyncSession]:
+    """A session on the fresh database, as its owner; the test commits where it must."""
+    engine = create_async_engine(market_db.sqlalchemy_url(database_url, "asyncpg"))
+    async with AsyncSession(engine, expire_on_commit=False) as session:
+        yield session
+    await engine.dispose()
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[market_db.Database]:
+    """The pools of a web process on the fresh database, with both roles."""
+    opened = market_db.Database(database_url, pool_size=4)
+    yield opened
+    await opened.close()
+
+
+def _admin(server_url: str, statement: str) -> None:
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(statement)
