@@ -1,0 +1,165 @@
+"""Work that follows from a committed fact: written with the fact, handed out by the relay.
+
+A row's `attempts` says whose turn it is: a message carries the number it was handed out with,
+and only the first message with the present number may run the job. Parked is a row that is not
+done and has used up its attempts; its error stays.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from market import ids
+
+CHANNEL = "outbox"
+ATTEMPTS_MAX = 12
+"""With the back-off below the last attempt is about three hours after the first."""
+BACK_OFF_MIN = timedelta(seconds=2)
+BACK_OFF_MAX = timedelta(minutes=30)
+LEASE = timedelta(seconds=60)
+"""A job that has not answered by then is thought dead with its worker and handed out again."""
+HAND_AGAIN = timedelta(seconds=30)
+"""A row handed to the broker and not begun by then is handed again: the broker may have lost it."""
+ERROR_CHARACTERS_MAX = 2_000
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One attempt at one row, begun."""
+
+    id: UUID
+    job: str
+    arguments: dict[str, Any]
+    attempts: int
+    """Including this one."""
+
+
+async def enqueue(
+    db: AsyncSession,
+    job: str,
+    arguments: dict[str, Any],
+    now: datetime,
+    delay: timedelta = timedelta(0),
+) -> UUID:
+    """Ask for `job` once the caller's transaction is committed, `delay` after `now`.
+
+    `arguments` is JSON: ids as text, no secrets.
+    """
+    row_id = ids.new()
+    await db.execute(
+        _INSERT,
+        {"id": row_id, "job": job, "arguments": arguments, "now": now, "due": now + delay},
+    )
+    await db.execute(_NOTIFY)
+    return row_id
+
+
+async def enqueue_tick(db: AsyncSession, job: str, now: datetime) -> None:
+    """Ask for a periodic job, unless one is still waiting or running."""
+    await db.execute(_INSERT_TICK, {"id": ids.new(), "job": job, "now": now})
+
+
+async def hand_out(
+    db: AsyncSession, now: datetime, *, but: str, limit: int
+) -> list[tuple[UUID, int]]:
+    """Rows that are due, each with its turn number; due again after `HAND_AGAIN`.
+
+    Rows of job `but` are left alone: the relay runs those itself.
+    """
+    rows = await db.execute(
+        _HAND_OUT,
+        {"now": now, "again": now + HAND_AGAIN, "but": but, "max": ATTEMPTS_MAX, "limit": limit},
+    )
+    return [(row.id, row.attempts) for row in rows]
+
+
+async def begin(db: AsyncSession, row_id: UUID, turn: int, now: datetime) -> Turn | None:
+    """Take the row for one attempt; None if it is done, parked, or another message was first."""
+    row = (
+        await db.execute(
+            _BEGIN, {"id": row_id, "turn": turn, "lease": now + LEASE, "max": ATTEMPTS_MAX}
+        )
+    ).one_or_none()
+    return None if row is None else Turn(row_id, row.job, row.arguments, row.attempts)
+
+
+async def finish(db: AsyncSession, turn: Turn, now: datetime, error: str = "") -> None:
+    """The job is over, well or (a periodic one, with its error kept) badly; it never runs again."""
+    await db.execute(_FINISH, {"id": turn.id, "now": now, "error": error[:ERROR_CHARACTERS_MAX]})
+
+
+async def fail(db: AsyncSession, turn: Turn, now: datetime, error: str) -> None:
+    """This attempt failed: the row waits for its next one, or is parked after the last."""
+    await db.execute(
+        _FAIL,
+        {
+            "id": turn.id,
+            "turn": turn.attempts,
+            "due": now + back_off(turn.attempts),
+            "error": error[:ERROR_CHARACTERS_MAX],
+        },
+    )
+    await db.execute(_NOTIFY)
+
+
+async def forget_done(db: AsyncSession, before: datetime, limit: int) -> int:
+    """Delete rows that were done before an instant; says how many went."""
+    return len((await db.execute(_FORGET, {"before": before, "limit": limit})).all())
+
+
+def back_off(attempts: int) -> timedelta:
+    """How long to wait after this many attempts: doubling, between the two bounds."""
+    assert attempts >= 1
+    return min(BACK_OFF_MAX, BACK_OFF_MIN * 2 ** min(attempts - 1, 20))
+
+
+_INSERT = text(
+    "INSERT INTO market.outbox (id, job, arguments, created_at, available_at, attempts, error)"
+    " VALUES (:id, :job, :arguments, :now, :due, 0, '')"
+).bindparams(bindparam("arguments", type_=JSONB))
+
+_INSERT_TICK = text(
+    "INSERT INTO market.outbox (id, job, arguments, created_at, available_at, attempts, error)"
+    " SELECT :id, :job, '{}', :now, :now, 0, ''"
+    " WHERE NOT EXISTS (SELECT FROM market.outbox WHERE job = :job AND done_at IS NULL)"
+)
+
+_NOTIFY = text("SELECT pg_notify('outbox', '')")
+
+# The due rows, oldest first; those another relay holds are skipped, never waited for.
+_HAND_OUT = text(
+    "UPDATE market.outbox SET available_at = :again WHERE id IN ("
+    " SELECT id FROM market.outbox"
+    " WHERE done_at IS NULL AND available_at <= :now AND attempts < :max AND job <> :but"
+    " ORDER BY available_at LIMIT :limit FOR UPDATE SKIP LOCKED)"
+    " RETURNING id, attempts"
+)
+
+# One row by its key; a second message waits for nothing and finds nothing.
+_BEGIN = text(
+    "UPDATE market.outbox SET attempts = attempts + 1, available_at = :lease WHERE id = ("
+    " SELECT id FROM market.outbox"
+    " WHERE id = :id AND attempts = :turn AND attempts < :max AND done_at IS NULL"
+    " FOR UPDATE SKIP LOCKED)"
+    " RETURNING job, arguments, attempts"
+).columns(arguments=JSONB)
+
+_FINISH = text(
+    "UPDATE market.outbox SET done_at = :now, error = :error WHERE id = :id AND done_at IS NULL"
+)
+
+# Only while the turn is still ours: after the lease another worker may have begun the next one.
+_FAIL = text(
+    "UPDATE market.outbox SET available_at = :due, error = :error"
+    " WHERE id = :id AND attempts = :turn AND done_at IS NULL"
+)
+
+_FORGET = text(
+    "DELETE FROM market.outbox WHERE id IN (SELECT id FROM market.outbox"
+    " WHERE done_at < :before LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING id"
+)
