@@ -1,0 +1,451 @@
+"""How cashless a place is: the indicators of the catalogue, computed from raw rows.
+
+Four meanings of “cashless share” are never mixed (coverage, activation, by count, by value);
+every figure carries its basis, its exact days, its numerator and denominator.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from market.periods import Period
+
+CELL_VENDORS_MIN = 5
+"""A cell that rests on fewer vendors is not shown outside the operator's view."""
+CASH_DAYS_PERCENT = 80
+"""A stall records its cash reliably if it did so on this share of its selling days."""
+CASH_GATE_PERCENT = Decimal(50)
+"""B6 and B7 are published from declared cash only where B8 reaches this."""
+RECENT_DAYS = 7
+
+ScopeKind = Literal["unit", "area", "hall", "stall"]
+Basis = Literal["M", "D", "S", "E"]
+Kind = Literal["count", "percent", "vnd"]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which stalls: those of a ward, of an old-ward area within it, of a hall, or one stall."""
+
+    kind: ScopeKind
+    id: UUID
+
+
+@dataclass(frozen=True)
+class StallTotals:
+    """One stall in one period: what its register and its recorded sales say."""
+
+    stall_id: UUID
+    hall_id: UUID
+    area_id: UUID | None
+    vendor_id: UUID | None
+    code: str
+    trade: str
+    is_active: bool
+    """In the register on the last day of the period."""
+    has_code: bool
+    """A printed code was valid on the last day, and its account had passed the test payment."""
+    cashless_count: int = 0
+    cashless_vnd: int = 0
+    cash_count: int = 0
+    cash_vnd: int = 0
+    recent_count: int = 0
+    """Cashless sales in the last seven days of the period."""
+    selling_days: int = 0
+    """Days with any recorded sale."""
+    cash_days: int = 0
+
+    @property
+    def records_cash(self) -> bool:
+        """Whether cash was entered on enough of its selling days for B8."""
+        return (
+            self.selling_days > 0 and self.cash_days * 100 >= CASH_DAYS_PERCENT * self.selling_days
+        )
+
+    @property
+    def state(self) -> Literal["no_code", "unused", "in_use"]:
+        """Where it stands: no code yet, a code never used in the period, or in use."""
+        if self.cashless_count > 0:
+            return "in_use"
+        return "unused" if self.has_code else "no_code"
+
+
+@dataclass(frozen=True)
+class DayTotals:
+    """One Vietnamese day over all stalls of a scope."""
+
+    day: date
+    cashless_count: int = 0
+    cashless_vnd: int = 0
+    cash_count: int = 0
+    cash_vnd: int = 0
+    vendor_count: int = 0
+    """Vendors with a recorded sale that day."""
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """A row of the catalogue: what is computed and from what."""
+
+    code: str
+    name_vi: str
+    kind: Kind
+    basis: Basis
+    formula_vi: str
+    numerator_vi: str
+    denominator_vi: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One published number with everything needed to check it."""
+
+    code: str
+    name_vi: str
+    value: Decimal | None
+    """None prints as “-”: nothing to divide by, suppressed, or behind a quality gate."""
+    kind: Kind
+    numerator: int | None
+    denominator: int | None
+    basis: Basis
+    first: date
+    last: date
+    formula_vi: str
+    withheld: Literal["", "small_cell", "cash_gate"] = ""
+    """Why there is no value, other than a denominator of 0."""
+    parts: tuple["Part", ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one hall, area or stall adds to a figure."""
+
+    id: UUID | None
+    label: str
+    figure: Figure
+
+
+INDICATORS: Mapping[str, Indicator] = {
+    one.code: one
+    for one in (
+        Indicator(
+            "A1",
+            "Số điểm kinh doanh đang hoạt động",
+            "count",
+            "M",
+            "Đếm số điểm kinh doanh có trạng thái đang hoạt động vào ngày cuối kỳ.",
+            "Điểm kinh doanh đang hoạt động",
+        ),
+        Indicator(
+            "A3",
+            "Tỷ lệ điểm có mã QR",
+            "percent",
+            "M",
+            "Số điểm có ít nhất một mã QR đang dùng và đã chuyển thử thành công ÷ số điểm kinh doanh đang hoạt động (A1).",
+            "Điểm có mã QR đã kiểm tra",
+            "Điểm kinh doanh đang hoạt động",
+        ),
+        Indicator(
+            "B1",
+            "Tỷ lệ điểm có phát sinh giao dịch",
+            "percent",
+            "M",
+            "Số điểm có ít nhất một giao dịch không dùng tiền mặt đã xác nhận trong kỳ ÷ số điểm kinh doanh đang hoạt động (A1).",
+            "Điểm có phát sinh giao dịch",
+            "Điểm kinh doanh đang hoạt động",
+        ),
+        Indicator(
+            "B2",
+            "Số giao dịch không dùng tiền mặt",
+            "count",
+            "M",
+            "Số giao dịch đã xác nhận, trừ giao dịch hoàn toàn bộ; không tính chuyển thử và tiền dịch vụ chợ.",
+            "Giao dịch đã xác nhận",
+        ),
+        Indicator(
+            "B3",
+            "Giá trị giao dịch không dùng tiền mặt",
+            "vnd",
+            "M",
+            "Tổng tiền các giao dịch đã xác nhận, trừ tiền hoàn trong kỳ; không tính chuyển thử và tiền dịch vụ chợ.",
+            "Tiền đã xác nhận (đồng)",
+        ),
+        Indicator(
+            "B4",
+            "Giá trị bình quân một giao dịch",
+            "vnd",
+            "M",
+            "Giá trị giao dịch (B3) ÷ số giao dịch (B2).",
+            "Tiền đã xác nhận (đồng)",
+            "Giao dịch đã xác nhận",
+        ),
+        Indicator(
+            "B6",
+            "Tỷ lệ không dùng tiền mặt theo số giao dịch",
+            "percent",
+            "D",
+            "Số giao dịch không dùng tiền mặt ÷ (số giao dịch không dùng tiền mặt + số lần bán tiền mặt đã ghi).",
+            "Giao dịch không dùng tiền mặt",
+            "Tất cả lần bán đã ghi",
+        ),
+        Indicator(
+            "B7",
+            "Tỷ lệ không dùng tiền mặt theo giá trị",
+            "percent",
+            "D",
+            "Giá trị không dùng tiền mặt ÷ (giá trị không dùng tiền mặt + tiền mặt đã ghi).",
+            "Tiền không dùng tiền mặt (đồng)",
+            "Tất cả tiền bán đã ghi (đồng)",
+        ),
+        Indicator(
+            "B8",
+            "Độ đầy đủ ghi nhận tiền mặt",
+            "percent",
+            "M",
+            "Số điểm có ghi tiền mặt trong ít nhất 80 % số ngày bán ÷ số điểm kinh doanh đang hoạt động (A1). Chỉ công bố B6, B7 khi đạt từ 50 %.",
+            "Điểm ghi tiền mặt đầy đủ",
+            "Điểm kinh doanh đang hoạt động",
+        ),
+    )
+}
+_FROM_REGISTER = {"A1", "A3", "B1", "B8"}
+"""These say something of every vendor registered, the others only of those who sold."""
+
+
+@dataclass(frozen=True)
+class _Sums:
+    active: int
+    with_code: int
+    activated: int
+    cash_recorders: int
+    cashless_count: int
+    cashless_vnd: int
+    cash_count: int
+    cash_vnd: int
+
+
+def percent(numerator: int, denominator: int) -> Decimal | None:
+    """A ratio in percent with one decimal, rounded half up; None where there is nothing to divide by."""
+    assert numerator >= 0
+    assert denominator >= 0
+    if denominator == 0:
+        return None
+    return Decimal((numerator * 2000 + denominator) // (2 * denominator)) / 10
+
+
+def figures_of(
+    stalls: Sequence[StallTotals], period: Period, *, seen_by_operator: bool = False
+) -> dict[str, Figure]:
+    """Every indicator over these stalls, from their raw rows."""
+    sums = _summed(stalls)
+    registered = len({one.vendor_id or one.stall_id for one in stalls if one.is_active})
+    sold = len({one.vendor_id for one in stalls if one.cashless_count})
+    sold_any = len({one.vendor_id for one in stalls if one.cashless_count or one.cash_count})
+    gate = percent(sums.cash_recorders, sums.active)
+    found: dict[str, Figure] = {}
+    for code, (numerator, denominator) in _terms(sums).items():
+        figure = _figure(INDICATORS[code], numerator, denominator, period)
+        if code in {"B6", "B7"} and (gate is None or gate < CASH_GATE_PERCENT):
+            figure = _withheld(figure, "cash_gate")
+        behind = sold_any if code in {"B6", "B7"} else sold
+        if code in _FROM_REGISTER:
+            behind = registered
+        if not seen_by_operator and 0 < behind < CELL_VENDORS_MIN:
+            figure = _withheld(figure, "small_cell")
+        found[code] = figure
+    return found
+
+
+def with_parts(
+    stalls: Sequence[StallTotals],
+    period: Period,
+    code: str,
+    *,
+    key: Callable[[StallTotals], UUID | None],
+    labels: Mapping[UUID | None, str],
+    seen_by_operator: bool = False,
+) -> Figure:
+    """One figure with what each group of stalls adds to it."""
+    whole = figures_of(stalls, period, seen_by_operator=seen_by_operator)[code]
+    parts = [
+        Part(
+            group,
+            labels.get(group, "-"),
+            figures_of(some, period, seen_by_operator=seen_by_operator)[code],
+        )
+        for group, some in grouped(stalls, key).items()
+    ]
+    return replace(whole, parts=tuple(sorted(parts, key=lambda part: part.label)))
+
+
+def grouped(
+    stalls: Iterable[StallTotals], key: Callable[[StallTotals], UUID | None]
+) -> dict[UUID | None, list[StallTotals]]:
+    """The stalls per hall, area or whatever `key` says."""
+    found: dict[UUID | None, list[StallTotals]] = {}
+    for one in stalls:
+        found.setdefault(key(one), []).append(one)
+    return found
+
+
+def funnel(stalls: Sequence[StallTotals]) -> tuple[tuple[str, int], ...]:
+    """From the register to daily use; each step is a subset of the one before."""
+    active = [one for one in stalls if one.is_active]
+    with_code = [one for one in active if one.has_code]
+    used = [one for one in with_code if one.cashless_count > 0]
+    recent = [one for one in used if one.recent_count > 0]
+    return (
+        ("Đang hoạt động", len(active)),
+        ("Có mã QR đã kiểm tra", len(with_code)),
+        ("Đã có giao dịch trong kỳ", len(used)),
+        ("Còn dùng trong 7 ngày cuối", len(recent)),
+    )
+
+
+def _summed(stalls: Sequence[StallTotals]) -> _Sums:
+    active = [one for one in stalls if one.is_active]
+    return _Sums(
+        active=len(active),
+        with_code=sum(one.has_code for one in active),
+        activated=sum(one.cashless_count > 0 for one in active),
+        cash_recorders=sum(one.records_cash for one in active),
+        cashless_count=sum(one.cashless_count for one in stalls),
+        cashless_vnd=sum(one.cashless_vnd for one in stalls),
+        cash_count=sum(one.cash_count for one in stalls),
+        cash_vnd=sum(one.cash_vnd for one in stalls),
+    )
+
+
+def _terms(sums: _Sums) -> dict[str, tuple[int, int | None]]:
+    return {
+        "A1": (sums.active, None),
+        "A3": (sums.with_code, sums.active),
+        "B1": (sums.activated, sums.active),
+        "B2": (sums.cashless_count, None),
+        "B3": (sums.cashless_vnd, None),
+        "B4": (sums.cashless_vnd, sums.cashless_count),
+        "B6": (sums.cashless_count, sums.cashless_count + sums.cash_count),
+        "B7": (sums.cashless_vnd, sums.cashless_vnd + sums.cash_vnd),
+        "B8": (sums.cash_recorders, sums.active),
+    }
+
+
+def _figure(
+    indicator: Indicator, numerator: int, denominator: int | None, period: Period
+) -> Figure:
+    value: Decimal | None
+    if denominator is None:
+        value = Decimal(numerator)
+    elif indicator.kind == "percent":
+        value = percent(numerator, denominator)
+    elif denominator == 0:
+        value = None
+    else:
+        value = Decimal((numerator * 2 + denominator) // (2 * denominator))
+    return Figure(
+        code=indicator.code,
+        name_vi=indicator.name_vi,
+        value=value,
+        kind=indicator.kind,
+        numerator=numerator,
+        denominator=denominator,
+        basis=indicator.basis,
+        first=period.first,
+        last=period.last,
+        formula_vi=indicator.formula_vi,
+    )
+
+
+def _withheld(figure: Figure, why: Literal["small_cell", "cash_gate"]) -> Figure:
+    if why == "cash_gate":
+        return replace(figure, value=None, withheld=why)
+    return replace(figure, value=None, numerator=None, denominator=None, withheld=why)
+
+
+# ── Queries ─────────────────────────────────────────────────────────────────────────────────────
+
+_WHERE = {"unit": "h.unit_id", "area": "h.area_id", "hall": "h.id", "stall": "s.id"}
+
+# Reads the register as it stood on the last day and one range of the roll-up; locks nothing.
+_STALLS = """
+WITH taken AS (
+    SELECT t.stall_id,
+           sum(t.sale_count) FILTER (WHERE t.method <> 'cash') AS cashless_count,
+           sum(t.sale_vnd) FILTER (WHERE t.method <> 'cash') AS cashless_vnd,
+           sum(t.sale_count) FILTER (WHERE t.method = 'cash') AS cash_count,
+           sum(t.sale_vnd) FILTER (WHERE t.method = 'cash') AS cash_vnd,
+           sum(t.sale_count) FILTER (WHERE t.method <> 'cash' AND t.hour >= :recent)
+               AS recent_count,
+           count(DISTINCT (t.hour AT TIME ZONE INTERVAL '7 hours')::date) AS selling_days,
+           count(DISTINCT (t.hour AT TIME ZONE INTERVAL '7 hours')::date) FILTER (WHERE t.method = 'cash')
+               AS cash_days
+    FROM market.takings_hour t
+    JOIN market.stall s ON s.id = t.stall_id
+    JOIN market.hall h ON h.id = s.hall_id
+    WHERE {where} = :id AND t.hour >= :start AND t.hour < :end AND t.sale_count > 0
+    GROUP BY t.stall_id
+)
+SELECT s.id, s.hall_id, h.area_id, s.vendor_id, s.code, s.trade,
+       s.status = 'active' AND s.opened_on <= :last AND (s.ended_on IS NULL OR s.ended_on > :last),
+       EXISTS (
+           SELECT FROM market.stand c JOIN market.payee_account a ON a.id = c.payee_account_id
+           WHERE c.stall_id = s.id AND c.issued_at < :end AND a.verified_at < :end
+             AND (c.retired_at IS NULL OR c.retired_at >= :end)
+             AND (a.retired_at IS NULL OR a.retired_at >= :end)
+       ),
+       coalesce(t.cashless_count, 0)::bigint, coalesce(t.cashless_vnd, 0)::bigint,
+       coalesce(t.cash_count, 0)::bigint, coalesce(t.cash_vnd, 0)::bigint,
+       coalesce(t.recent_count, 0)::bigint,
+       coalesce(t.selling_days, 0), coalesce(t.cash_days, 0)
+FROM market.stall s
+JOIN market.hall h ON h.id = s.hall_id
+LEFT JOIN taken t ON t.stall_id = s.id
+WHERE {where} = :id
+ORDER BY s.hall_id, s.code
+"""
+
+_DAYS = """
+SELECT (t.hour AT TIME ZONE INTERVAL '7 hours')::date AS day,
+       coalesce(sum(t.sale_count) FILTER (WHERE t.method <> 'cash'), 0)::bigint,
+       coalesce(sum(t.sale_vnd) FILTER (WHERE t.method <> 'cash'), 0)::bigint,
+       coalesce(sum(t.sale_count) FILTER (WHERE t.method = 'cash'), 0)::bigint,
+       coalesce(sum(t.sale_vnd) FILTER (WHERE t.method = 'cash'), 0)::bigint,
+       count(DISTINCT s.vendor_id)
+FROM market.takings_hour t
+JOIN market.stall s ON s.id = t.stall_id
+JOIN market.hall h ON h.id = s.hall_id
+WHERE {where} = :id AND t.hour >= :start AND t.hour < :end AND t.sale_count > 0
+GROUP BY day
+"""
+
+
+async def stalls_of(db: AsyncSession, scope: Scope, period: Period) -> list[StallTotals]:
+    """Every stall of the scope, ended ones too, with its totals of the period."""
+    statement = text(_STALLS.format(where=_WHERE[scope.kind]))
+    rows = await db.execute(
+        statement,
+        {
+            "id": scope.id,
+            "start": period.start,
+            "end": period.end,
+            "last": period.last,
+            "recent": period.end - timedelta(days=RECENT_DAYS),
+        },
+    )
+    return [StallTotals(*row) for row in rows]
+
+
+async def days_of(db: AsyncSession, scope: Scope, period: Period) -> list[DayTotals]:
+    """Each day of the period, in order, days without a sale too."""
+    rows = await db.execute(
+        text(_DAYS.format(where=_WHERE[scope.kind])),
+        {"id": scope.id, "start": period.start, "end": period.end},
+    )
+    seen = {row[0]: DayTotals(*row) for row in rows}
+    return [seen.get(day, DayTotals(day)) for day in period.days()]
