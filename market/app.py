@@ -1,0 +1,199 @@
+"""The composition root of the web process: everything is built here, once."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar, Request, Response
+from litestar.config.csrf import CSRFConfig
+from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.datastructures import ResponseHeader, State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.response import Template
+from litestar.static_files import create_static_files_router
+from litestar.template.config import TemplateConfig
+
+import payments
+from market import clock, live, settings
+from market.db import ROLE_SYSTEM, Database, Viewer
+from market.settings import Settings
+from market.web import auth, errors, i18n
+
+HERE = Path(__file__).parent / "web"
+BODY_BYTES_MAX = 4_000_000
+"""A photo of goods fits; nothing larger is asked for."""
+
+MODULES = (
+    "start",
+    "auth",
+    "people",
+    "sales",
+    "goods",
+    "shopper",
+    "hooks",
+    "live",
+    "invoices",
+    "listings",
+    "onboarding",
+    "officials",
+    "operators",
+    "receipts",
+    "components",
+    "health",
+)
+"""The rooms of `market.web`; each lists its handlers in `routers`."""
+
+CSP = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
+    " connect-src 'self'; font-src 'self'; media-src 'self'; worker-src 'self';"
+    " manifest-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = (
+    ResponseHeader(name="Content-Security-Policy", value=CSP),
+    ResponseHeader(name="X-Content-Type-Options", value="nosniff"),
+    ResponseHeader(name="Referrer-Policy", value="same-origin"),
+    ResponseHeader(name="Permissions-Policy", value="camera=(self), geolocation=(), microphone=()"),
+)
+
+
+def create_app(given: Settings | None = None) -> Litestar:
+    """The application, not yet started; its lifespan opens the pools and the ledger's writer."""
+    config = given or settings.from_environment()
+    return Litestar(
+        route_handlers=[*_routers(), _static()],
+        lifespan=[_lifespan],
+        state=State({"settings": config}),
+        dependencies={
+            "database": Provide(_database),
+            "ledger": Provide(_ledger),
+            "hub": Provide(_hub),
+            "settings": Provide(_settings),
+            "viewer": Provide(_viewer),
+            "me": Provide(_me),
+            "now": Provide(_now),
+        },
+        middleware=[auth.SessionMiddleware],
+        exception_handlers={Exception: errors.handler(_error_page)},
+        template_config=TemplateConfig(
+            directory=HERE / "templates", engine=JinjaTemplateEngine, engine_callback=_templates
+        ),
+        csrf_config=CSRFConfig(
+            secret=_secret(config),
+            header_name="x-csrftoken",
+            cookie_name="cho_csrf",
+            cookie_samesite="lax",
+            exclude=["^/hooks/"],
+            exclude_from_csrf_key="exclude_from_csrf",
+        ),
+        response_headers=list(HEADERS),
+        request_max_body_size=BODY_BYTES_MAX,
+        openapi_config=OpenAPIConfig(
+            title="Chợ 4.0",
+            version="1",
+            path="/schema",
+            render_plugins=[JsonRenderPlugin()],
+            description="Cashless market: sales, payments, invoices, goods. Amounts are whole đồng.",
+        ),
+        debug=False,
+    )
+
+
+def _routers() -> list[Any]:
+    found: list[Any] = []
+    for name in MODULES:
+        found.extend(import_module(f"market.web.{name}").routers)
+    return found
+
+
+def _static() -> Any:
+    return create_static_files_router(
+        path="/static",
+        directories=[HERE / "static"],
+        name="static",
+        include_in_schema=False,
+        cache_control=None,
+        opt={"exclude_from_auth": True},
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: Litestar) -> AsyncIterator[None]:
+    config: Settings = app.state.settings
+    database = Database(config.database_url)
+    ledger = payments.Ledger(config.database_url, role=ROLE_SYSTEM)
+    hub = live.Hub(database)
+    await ledger.start()
+    await hub.start()
+    app.state.update({"database": database, "ledger": ledger, "hub": hub})
+    try:
+        yield
+    finally:
+        await hub.close()
+        await ledger.close()
+        await database.close()
+
+
+def _secret(config: Settings) -> str:
+    """The configured secret, or one made once and kept beside the data."""
+    if config.secret:
+        return config.secret
+    import secrets
+
+    kept = config.data / "secret"
+    if not kept.exists():
+        config.data.mkdir(parents=True, exist_ok=True)
+        kept.touch(mode=0o600)
+        kept.write_text(secrets.token_hex(32))
+    return kept.read_text()
+
+
+def _templates(engine: JinjaTemplateEngine) -> None:
+    i18n.install(engine.engine)
+
+
+def _error_page(request: Request[Any, Any, Any], problem: errors.Problem) -> Response[Any]:
+    if problem.status == 401:
+        from litestar.response import Redirect
+
+        return Redirect(auth.sign_in_url(request))
+    page = Template("error.html", context={"problem": problem}, status_code=problem.status)
+    return page.to_asgi_response(app=request.app, request=request)  # type: ignore[return-value]  # litestar takes either
+
+
+async def _database(state: State) -> Database:
+    found: Database = state.database
+    return found
+
+
+async def _ledger(state: State) -> payments.Ledger:
+    found: payments.Ledger = state.ledger
+    return found
+
+
+async def _hub(state: State) -> live.Hub:
+    found: live.Hub = state.hub
+    return found
+
+
+async def _settings(state: State) -> Settings:
+    found: Settings = state.settings
+    return found
+
+
+async def _viewer(request: Request[Any, Any, Any]) -> Viewer:
+    me = request.scope.get("user")
+    return me.viewer if isinstance(me, auth.SignedIn) else Viewer()
+
+
+async def _me(request: Request[Any, Any, Any]) -> auth.SignedIn | None:
+    me = request.scope.get("user")
+    return me if isinstance(me, auth.SignedIn) else None
+
+
+async def _now() -> datetime:
+    return clock.now()

@@ -1,0 +1,169 @@
+"""The ledger knows that money came: the sale is paid, the till and the shopper are told."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import payments
+from market import echo, live, outbox, sales
+from market.tables import SaleRow, StallRow, StandRow
+
+COMPLETE = {"settled", "over"}
+"""Outcomes after which the asked amount is in the ledger."""
+
+
+async def receipt_recorded(db: AsyncSession, event: payments.Event, now: datetime) -> None:
+    """Reaction to `receipt.recorded`: what follows from one verified movement of money."""
+    data = event.data
+    if data["outcome"] in {"already_seen", "failed", "outgoing", "account_unknown"}:
+        return
+    if data.get("purpose") == "test":
+        await _tell_payment(db, data, now)
+        return
+    row = await _sale_of(db, data, now)
+    if row is not None:
+        _advance(row, data)
+        db.add(row)
+    for stall_id in await _stalls(db, data, row):
+        await live.tell(db, f"stall:{stall_id}", "money", _heard(data, row), now=now)
+    if data.get("payment_id"):
+        await _tell_payment(db, data, now)
+    if row is not None and row.state == "paid" and row.paid_at is not None:
+        await _invoice_if_wished(db, row, now)
+
+
+async def payment_ended(db: AsyncSession, event: payments.Event, now: datetime) -> None:
+    """Reaction to `payment.expired` and `payment.cancelled`: the sale no longer waits."""
+    payment_id = UUID(event.data["payment_id"])
+    found = await db.exec(
+        select(SaleRow).where(SaleRow.payment_id == payment_id).with_for_update()
+    )
+    row = found.one_or_none()
+    if row is None or row.state not in {"open", "partial"}:
+        return
+    row.state = "expired" if event.kind == "payment.expired" else "cancelled"
+    db.add(row)
+    said = {"sale_id": str(row.id), "state": row.state}
+    await live.tell(db, f"stall:{row.stall_id}", "sale", said, now=now)
+    await live.tell(db, f"payment:{payment_id}", "state", {"state": row.state}, now=now)
+
+
+async def _sale_of(db: AsyncSession, data: dict[str, Any], now: datetime) -> SaleRow | None:
+    """The sale this money is for; a stand's receipt makes one of its own."""
+    if data["outcome"] == "stand":
+        return await _stand_sale(db, data, now)
+    sale_id = data.get("payment_id") or data.get("subject_id")
+    if sale_id is None:
+        return None
+    return await sales.sale(db, UUID(sale_id), lock=True)
+
+
+async def _stand_sale(db: AsyncSession, data: dict[str, Any], now: datetime) -> SaleRow | None:
+    receipt_id = UUID(data["receipt_id"])
+    known = await sales.sale(db, receipt_id, lock=True)
+    if known is not None:
+        return known
+    occurred_at = datetime.fromisoformat(data["occurred_at"])
+    return SaleRow(
+        id=receipt_id,
+        stall_id=UUID(data["place_id"]),
+        vendor_id=UUID(data["owner_id"]),
+        amount_vnd=data["amount_vnd"],
+        received_vnd=0,
+        method="stand",
+        memo=data.get("memo", "")[:25],
+        sold_at=occurred_at,
+        recorded_at=now,
+        digest=b"stand" + receipt_id.bytes,
+    )
+
+
+def _advance(row: SaleRow, data: dict[str, Any]) -> None:
+    """Move the sale on by what the ledger says; a state never goes back."""
+    outcome = data["outcome"]
+    row.received_vnd = max(row.received_vnd, data.get("received_vnd") or data["amount_vnd"])
+    if row.state in {"paid", "cancelled", "expired"} and outcome not in COMPLETE:
+        return
+    if outcome in COMPLETE or outcome in {"stand", "cash"}:
+        if row.state != "paid":
+            row.state = "paid"
+            row.paid_at = datetime.fromisoformat(data["occurred_at"])
+            row.echo_word = echo.echo_of(UUID(data["receipt_id"]))[0]
+    elif outcome == "short":
+        row.state = "partial"
+
+
+def _heard(data: dict[str, Any], row: SaleRow | None) -> dict[str, Any]:
+    """What the vendor's screen shows and says, result first."""
+    word, colour = echo.echo_of(UUID(data["receipt_id"]))
+    asked_vnd = data.get("asked_vnd") or 0
+    received_vnd = data.get("received_vnd") or data["amount_vnd"]
+    announced = payments.announcement(
+        data["outcome"], data["amount_vnd"], asked_vnd=asked_vnd, received_vnd=received_vnd
+    )
+    return {
+        "receipt_id": data["receipt_id"],
+        "sale_id": str(row.id) if row is not None else None,
+        "outcome": data["outcome"],
+        "gateway": data.get("gateway", ""),
+        "amount_vnd": data["amount_vnd"],
+        "asked_vnd": asked_vnd,
+        "received_vnd": received_vnd,
+        "missing_vnd": max(0, asked_vnd - received_vnd),
+        "excess_vnd": max(0, received_vnd - asked_vnd) if asked_vnd else 0,
+        "echo_word": word,
+        "echo_colour": colour,
+        "spoken": announced.text,
+        "clips": list(announced.clips),
+        "warn": announced.warn,
+        "at": data["occurred_at"],
+    }
+
+
+async def _tell_payment(db: AsyncSession, data: dict[str, Any], now: datetime) -> None:
+    word, colour = echo.echo_of(UUID(data["receipt_id"]))
+    asked_vnd = data.get("asked_vnd") or 0
+    received_vnd = data.get("received_vnd") or 0
+    complete = data["outcome"] in COMPLETE
+    said = {
+        "state": "paid" if complete else data["outcome"],
+        "amount_vnd": asked_vnd,
+        "received_vnd": received_vnd,
+        "missing_vnd": max(0, asked_vnd - received_vnd),
+        "echo_word": word if complete else "",
+        "echo_colour": colour if complete else "",
+        "paid_at": data["occurred_at"] if complete else None,
+    }
+    await live.tell(db, f"payment:{data['payment_id']}", "state", said, now=now)
+
+
+async def _stalls(db: AsyncSession, data: dict[str, Any], row: SaleRow | None) -> list[UUID]:
+    """Whose screens hear it: the sale's stall, else every stall of the vendor. Never none."""
+    if row is not None:
+        return [row.stall_id]
+    if data.get("place_id"):
+        return [UUID(data["place_id"])]
+    if data.get("stand_id"):
+        found = await db.exec(
+            select(StandRow.stall_id).where(StandRow.id == UUID(data["stand_id"]))
+        )
+        return list(found.all())
+    if data.get("owner_id"):
+        all_stalls = await db.exec(
+            select(StallRow.id).where(
+                StallRow.vendor_id == UUID(data["owner_id"]), col(StallRow.status) == "active"
+            )
+        )
+        return list(all_stalls.all())
+    return []
+
+
+async def _invoice_if_wished(db: AsyncSession, row: SaleRow, now: datetime) -> None:
+    if row.invoice_id is not None:
+        return
+    mode = (await db.exec(select(StallRow.invoice_mode).where(StallRow.id == row.stall_id))).one()
+    if mode == "each_sale":
+        await outbox.enqueue(db, "issue_invoice", {"sale_id": str(row.id)}, now=now)

@@ -1,0 +1,1 @@
+"""The edges over HTTP: pages, the API, hooks. Decode, guard, one flow, encode."""

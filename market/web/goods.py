@@ -1,0 +1,61 @@
+"""The till's tiles: the goods of the stall's vendor."""
+
+from uuid import UUID
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from msgspec import Struct
+
+import catalog
+from market import sales
+from market.db import Database, Viewer
+from market.web import auth
+from market.web.errors import documented
+
+
+class TileView(Struct, frozen=True, kw_only=True):
+    """One tile: what is tapped, and what it costs."""
+
+    product_id: UUID
+    name: str
+    unit: str
+    step: str
+    """Smallest quantity, as text: "0.1" for goods by weight, "1" else."""
+    price_vnd: int
+    picture_url: str
+    category: str
+
+
+@get(
+    "/api/stalls/{stall_id:uuid}/goods",
+    guards=[auth.vendor_of_stall],
+    responses=documented(401, 403, 404),
+)
+async def goods(
+    stall_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    viewer: NamedDependency[Viewer],
+) -> list[TileView]:
+    """The goods on sale at this stall, most recently used units and prices."""
+    async with database.as_viewer(viewer) as db:
+        stall = await sales.stall_place(db, stall_id)
+        if stall.vendor_id is None:
+            return []
+        found = await catalog.products_of(db, stall.vendor_id)
+    return [
+        TileView(
+            product_id=one.id,
+            name=one.name_vi,
+            unit=one.unit,
+            step=str(catalog.unit(one.unit).step),
+            price_vnd=one.price_vnd,
+            picture_url=f"/goods/{one.id}/picture",
+            category=one.category,
+        )
+        for one in found
+        if one.price_vnd
+    ]
+
+
+routers = [goods]
