@@ -92,3 +92,140 @@ class SaleFinal(MarketError):
         super().__init__(f"Sale {sale_id} is {state}.")
         self.sale_id = str(sale_id)
         self.state = state
+
+
+class PhoneInvalid(MarketError):
+    """Not a Vietnamese mobile number: ten digits that begin with 03, 05, 07, 08 or 09."""
+
+    code = "phone_invalid"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The phone number cannot be used: {reason}.")
+        self.reason = reason
+        """“empty”, “length”, “prefix” or “letters”."""
+
+
+class PhoneTaken(MarketError):
+    """Somebody has this phone number already; ask whether it is the same person."""
+
+    code = "phone_taken"
+
+    def __init__(self, person_id: UUID, name: str) -> None:
+        super().__init__("Somebody with this phone number is already known.")
+        self._person_id = person_id
+        self.name = name
+
+
+class NameInvalid(MarketError):
+    """A name that cannot be one: empty, too long, or with digits, emoji or control characters."""
+
+    code = "name_invalid"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The name cannot be used: {reason}.")
+        self.reason = reason
+        """“empty”, “length” or “characters”."""
+
+
+class PinInvalid(MarketError):
+    """A PIN that is not 4 to 6 digits, or that anybody would try first."""
+
+    code = "pin_invalid"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The PIN cannot be used: {reason}.")
+        self.reason = reason
+        """“digits”, “length” or “weak”."""
+
+
+class IdNumberInvalid(MarketError):
+    """A personal number has twelve digits."""
+
+    code = "id_number_invalid"
+
+    def __init__(self) -> None:
+        super().__init__("A personal number has twelve digits.")
+
+
+class SignInRefused(MarketError):
+    """Phone and PIN, or phone and code, do not belong together. Nothing says which was wrong."""
+
+    code = "sign_in_refused"
+
+    def __init__(self, attempts_left: int) -> None:
+        super().__init__("The phone number or the PIN is wrong.")
+        self.attempts_left = attempts_left
+
+
+class TooManyAttempts(MarketError):
+    """Tried too often; wait."""
+
+    code = "too_many_attempts"
+
+    def __init__(self, wait_minutes: int) -> None:
+        super().__init__(f"Tried too often. Wait {wait_minutes} minutes.")
+        self.wait_minutes = wait_minutes
+
+
+class StallTaken(MarketError):
+    """Another vendor sells at this stall."""
+
+    code = "stall_taken"
+
+    def __init__(self, stall_id: UUID, vendor_name: str) -> None:
+        super().__init__(f"Stall {stall_id} belongs to somebody else.")
+        self.stall_id = str(stall_id)
+        self.vendor_name = vendor_name
+
+
+class StepNotNow(MarketError):
+    """This step of the onboarding cannot be answered now: another comes first, or it is done."""
+
+    code = "step_not_now"
+
+    def __init__(self, step: str, present: str) -> None:
+        super().__init__(f"Step “{step}” cannot be answered while at “{present}”.")
+        self.step = step
+        self.present = present
+
+
+class ConsentMissing(MarketError):
+    """Without consent to this purpose the stall cannot be opened."""
+
+    code = "consent_missing"
+
+    def __init__(self, purpose: str) -> None:
+        super().__init__(f"Consent to “{purpose}” is missing.")
+        self.purpose = purpose
+
+
+class AccountInvalid(MarketError):
+    """A bank nobody knows, or an account number that no bank gives out."""
+
+    code = "account_invalid"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The receiving account cannot be used: {reason}.")
+        self.reason = reason
+        """“bank” or “number”."""
+
+
+class AccountNameDiffers(MarketError):
+    """The bank gives the account another holder; say whose it is and go on knowingly."""
+
+    code = "account_name_differs"
+
+    def __init__(self, holder_name: str) -> None:
+        super().__init__("The bank knows the account under another name.")
+        self.holder_name = holder_name
+
+
+class UnitAmbiguous(MarketError):
+    """A name or code that stood for several units; the choice needs a day or a person."""
+
+    code = "unit_ambiguous"
+
+    def __init__(self, words: str, count: int) -> None:
+        super().__init__(f"“{words}” names {count} units.")
+        self.words = words
+        self.count = count

@@ -56,7 +56,7 @@ class UnitRow(Base, table=True):
 
     __tablename__ = "unit"
     __table_args__ = (
-        _one_of("kind", "province", "city", "phuong", "xa", "thi_tran"),
+        _one_of("kind", "province", "city", "huyen", "phuong", "xa", "thi_tran"),
         UniqueConstraint("code", "name", "valid_from", postgresql_nulls_not_distinct=True),
     )
     id: UUID = Field(primary_key=True)
@@ -177,7 +177,11 @@ class PersonRow(Base, table=True):
 
 
 class VendorRow(Base, table=True):
-    """Who sells: a household business. Its id is the owner of payments, invoices and goods."""
+    """Who sells: a household business. Its id is the owner of payments, invoices and goods.
+
+    The web sees its own vendor's row alone (the tax number is a personal number); everyone's
+    display name is in the view `people.VENDOR_NAME`.
+    """
 
     __tablename__ = "vendor"
     id: UUID = Field(primary_key=True)
@@ -215,6 +219,16 @@ class SessionRow(Base, table=True):
     created_at: datetime = Field(sa_type=INSTANT)
     expires_at: datetime = Field(sa_type=INSTANT, index=True)
     seen_at: datetime = Field(sa_type=INSTANT)
+
+
+class SignInCodeRow(Base, table=True):
+    """A code said once to somebody without a PIN; with it they set their own."""
+
+    __tablename__ = "sign_in_code"
+    person_id: UUID = Field(primary_key=True, sa_column_args=(_ref("person"),))
+    code_hash: str = Field(sa_type=Text)
+    issued_by: UUID = Field(sa_column_args=(_ref("person"),))
+    expires_at: datetime = Field(sa_type=INSTANT)
 
 
 class AttemptRow(Base, table=True):
