@@ -24,6 +24,12 @@ CASH_GATE_PERCENT = Decimal(50)
 """B6 and B7 are published from declared cash only where B8 reaches this."""
 RECENT_DAYS = 7
 
+
+def N_(text: str) -> str:  # noqa: N802 - the customary marker of what a catalogue translates
+    """Mark a Vietnamese sentence for translation where it is shown."""
+    return text
+
+
 ScopeKind = Literal["unit", "area", "hall", "stall"]
 Basis = Literal["M", "D", "S", "E"]
 Kind = Literal["count", "percent", "vnd"]
@@ -136,81 +142,93 @@ INDICATORS: Mapping[str, Indicator] = {
     for one in (
         Indicator(
             "A1",
-            "Số điểm kinh doanh đang hoạt động",
+            N_("Số điểm kinh doanh đang hoạt động"),
             "count",
             "M",
-            "Đếm số điểm kinh doanh có trạng thái đang hoạt động vào ngày cuối kỳ.",
-            "Điểm kinh doanh đang hoạt động",
+            N_("Đếm số điểm kinh doanh có trạng thái đang hoạt động vào ngày cuối kỳ."),
+            N_("Điểm kinh doanh đang hoạt động"),
         ),
         Indicator(
             "A3",
-            "Tỷ lệ điểm có mã QR",
+            N_("Tỷ lệ điểm có mã QR"),
             "percent",
             "M",
-            "Số điểm có ít nhất một mã QR đang dùng và đã chuyển thử thành công ÷ số điểm kinh doanh đang hoạt động (A1).",
-            "Điểm có mã QR đã kiểm tra",
-            "Điểm kinh doanh đang hoạt động",
+            N_(
+                "Số điểm có ít nhất một mã QR đang dùng và đã chuyển thử thành công ÷ số điểm kinh doanh đang hoạt động (A1)."
+            ),
+            N_("Điểm có mã QR đã kiểm tra"),
+            N_("Điểm kinh doanh đang hoạt động"),
         ),
         Indicator(
             "B1",
-            "Tỷ lệ điểm có phát sinh giao dịch",
+            N_("Tỷ lệ điểm có phát sinh giao dịch"),
             "percent",
             "M",
-            "Số điểm có ít nhất một giao dịch không dùng tiền mặt đã xác nhận trong kỳ ÷ số điểm kinh doanh đang hoạt động (A1).",
-            "Điểm có phát sinh giao dịch",
-            "Điểm kinh doanh đang hoạt động",
+            N_(
+                "Số điểm có ít nhất một giao dịch không dùng tiền mặt đã xác nhận trong kỳ ÷ số điểm kinh doanh đang hoạt động (A1)."
+            ),
+            N_("Điểm có phát sinh giao dịch"),
+            N_("Điểm kinh doanh đang hoạt động"),
         ),
         Indicator(
             "B2",
-            "Số giao dịch không dùng tiền mặt",
+            N_("Số giao dịch không dùng tiền mặt"),
             "count",
             "M",
-            "Số giao dịch đã xác nhận, trừ giao dịch hoàn toàn bộ; không tính chuyển thử và tiền dịch vụ chợ.",
-            "Giao dịch đã xác nhận",
+            N_(
+                "Số giao dịch đã xác nhận, trừ giao dịch hoàn toàn bộ; không tính chuyển thử và tiền dịch vụ chợ."
+            ),
+            N_("Giao dịch đã xác nhận"),
         ),
         Indicator(
             "B3",
-            "Giá trị giao dịch không dùng tiền mặt",
+            N_("Giá trị giao dịch không dùng tiền mặt"),
             "vnd",
             "M",
-            "Tổng tiền các giao dịch đã xác nhận, trừ tiền hoàn trong kỳ; không tính chuyển thử và tiền dịch vụ chợ.",
-            "Tiền đã xác nhận (đồng)",
+            N_(
+                "Tổng tiền các giao dịch đã xác nhận, trừ tiền hoàn trong kỳ; không tính chuyển thử và tiền dịch vụ chợ."
+            ),
+            N_("Tiền đã xác nhận (đồng)"),
         ),
         Indicator(
             "B4",
-            "Giá trị bình quân một giao dịch",
+            N_("Giá trị bình quân một giao dịch"),
             "vnd",
             "M",
-            "Giá trị giao dịch (B3) ÷ số giao dịch (B2).",
-            "Tiền đã xác nhận (đồng)",
-            "Giao dịch đã xác nhận",
+            N_("Giá trị giao dịch (B3) ÷ số giao dịch (B2)."),
+            N_("Tiền đã xác nhận (đồng)"),
+            N_("Giao dịch đã xác nhận"),
         ),
         Indicator(
             "B6",
-            "Tỷ lệ không dùng tiền mặt theo số giao dịch",
+            N_("Tỷ lệ không dùng tiền mặt theo số giao dịch"),
             "percent",
             "D",
-            "Số giao dịch không dùng tiền mặt ÷ (số giao dịch không dùng tiền mặt + số lần bán tiền mặt đã ghi).",
-            "Giao dịch không dùng tiền mặt",
-            "Tất cả lần bán đã ghi",
+            N_(
+                "Số giao dịch không dùng tiền mặt ÷ (số giao dịch không dùng tiền mặt + số lần bán tiền mặt đã ghi)."
+            ),
+            N_("Giao dịch không dùng tiền mặt"),
+            N_("Tất cả lần bán đã ghi"),
         ),
         Indicator(
             "B7",
-            "Tỷ lệ không dùng tiền mặt theo giá trị",
+            N_("Tỷ lệ không dùng tiền mặt theo giá trị"),
             "percent",
             "D",
-            "Giá trị không dùng tiền mặt ÷ (giá trị không dùng tiền mặt + tiền mặt đã ghi).",
-            "Tiền không dùng tiền mặt (đồng)",
-            "Tất cả tiền bán đã ghi (đồng)",
+            N_("Giá trị không dùng tiền mặt ÷ (giá trị không dùng tiền mặt + tiền mặt đã ghi)."),
+            N_("Tiền không dùng tiền mặt (đồng)"),
+            N_("Tất cả tiền bán đã ghi (đồng)"),
         ),
         Indicator(
             "B8",
-            "Độ đầy đủ ghi nhận tiền mặt",
+            N_("Độ đầy đủ ghi nhận tiền mặt"),
             "percent",
             "M",
-            "Số điểm có ghi tiền mặt trong ít nhất 80 % số ngày bán ÷ số điểm kinh doanh đang hoạt động (A1). Chỉ công bố B6, B7 khi đạt từ 50 %.",
-            "Điểm ghi tiền mặt đầy đủ",
-            "Điểm kinh doanh đang hoạt động",
+            N_(
+                "Số điểm có ghi tiền mặt trong ít nhất tám phần mười số ngày bán ÷ số điểm kinh doanh đang hoạt động (A1). Chỉ công bố B6 và B7 khi đạt từ một nửa."
+            ),
+            N_("Điểm ghi tiền mặt đầy đủ"),
+            N_("Điểm kinh doanh đang hoạt động"),
         ),
     )
 }
@@ -301,10 +319,10 @@ def funnel(stalls: Sequence[StallTotals]) -> tuple[tuple[str, int], ...]:
     used = [one for one in with_code if one.cashless_count > 0]
     recent = [one for one in used if one.recent_count > 0]
     return (
-        ("Đang hoạt động", len(active)),
-        ("Có mã QR đã kiểm tra", len(with_code)),
-        ("Đã có giao dịch trong kỳ", len(used)),
-        ("Còn dùng trong 7 ngày cuối", len(recent)),
+        (N_("Đang hoạt động"), len(active)),
+        (N_("Có mã QR đã kiểm tra"), len(with_code)),
+        (N_("Đã có giao dịch trong kỳ"), len(used)),
+        (N_("Còn dùng trong 7 ngày cuối"), len(recent)),
     )
 
 
