@@ -412,10 +412,8 @@ WITH taken AS (
 SELECT s.id, s.hall_id, h.area_id, s.vendor_id, s.code, s.trade,
        s.status = 'active' AND s.opened_on <= :last AND (s.ended_on IS NULL OR s.ended_on > :last),
        EXISTS (
-           SELECT FROM market.stand c JOIN market.payee_account a ON a.id = c.payee_account_id
-           WHERE c.stall_id = s.id AND c.issued_at < :end AND a.verified_at < :end
-             AND (c.retired_at IS NULL OR c.retired_at >= :end)
-             AND (a.retired_at IS NULL OR a.retired_at >= :end)
+           SELECT FROM market.verified_code c
+           WHERE c.stall_id = s.id AND c.since < :end AND (c.until IS NULL OR c.until >= :end)
        ),
        coalesce(t.cashless_count, 0)::bigint, coalesce(t.cashless_vnd, 0)::bigint,
        coalesce(t.cash_count, 0)::bigint, coalesce(t.cash_vnd, 0)::bigint,

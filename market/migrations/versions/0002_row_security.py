@@ -37,6 +37,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS
 $$ SELECT EXISTS (SELECT FROM market.person p WHERE p.id = wanted AND p.pin_hash <> '') $$;
 -- The display name of a vendor hangs over the stall; the rest of the row does not.
 CREATE VIEW market.vendor_name AS SELECT id, name FROM market.vendor;
+-- Since when and until when a stall had a code whose account passed the test payment: dates alone,
+-- so that coverage can be counted by those who may not see accounts.
+CREATE VIEW market.verified_code AS
+SELECT c.stall_id, greatest(c.issued_at, a.verified_at) AS since, least(c.retired_at, a.retired_at) AS until
+FROM market.stand c JOIN market.payee_account a ON a.id = c.payee_account_id
+WHERE a.verified_at IS NOT NULL;
 """
 
 OWN_HALL = "hall_id = ANY ((SELECT market.viewer_scopes_as('{role}'))::uuid[])"
