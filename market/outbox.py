@@ -17,8 +17,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from market import ids
 
 CHANNEL = "outbox"
+REACT = "react"
+"""Rows of this job carry an event for the relay, which runs them itself, in order of arrival."""
 ATTEMPTS_MAX = 12
-"""With the back-off below the last attempt is about three hours after the first."""
+"""With the back-off below the last attempt comes about an hour after the first."""
 BACK_OFF_MIN = timedelta(seconds=2)
 BACK_OFF_MAX = timedelta(minutes=30)
 LEASE = timedelta(seconds=60)
@@ -50,32 +52,56 @@ async def enqueue(
 
     `arguments` is JSON: ids as text, no secrets.
     """
-    row_id = ids.new()
-    await db.execute(
-        _INSERT,
-        {"id": row_id, "job": job, "arguments": arguments, "now": now, "due": now + delay},
-    )
-    await db.execute(_NOTIFY)
-    return row_id
+    return await _write(db, job, arguments, now, now + delay)
+
+
+async def announce(
+    db: AsyncSession,
+    kind: str,
+    data: dict[str, Any],
+    now: datetime,
+    *,
+    owner_id: UUID | None = None,
+    error: str = "",
+) -> UUID:
+    """Have the relay run `REACTIONS[kind]` once the caller's transaction is committed.
+
+    The way for a job to start what follows from its result. `error`: why an event of a log had
+    to wait here.
+    """
+    event = {
+        "kind": kind,
+        "owner_id": None if owner_id is None else str(owner_id),
+        "data": data,
+        "at": now.isoformat(),
+    }
+    return await _write(db, REACT, event, now, now, error)
 
 
 async def enqueue_tick(db: AsyncSession, job: str, now: datetime) -> None:
     """Ask for a periodic job, unless one is still waiting or running."""
-    await db.execute(_INSERT_TICK, {"id": ids.new(), "job": job, "now": now})
+    await db.execute(_INSERT_TICK, {"id": ids.new(), "job": job, "now": now, "max": ATTEMPTS_MAX})
 
 
-async def hand_out(
-    db: AsyncSession, now: datetime, *, but: str, limit: int
-) -> list[tuple[UUID, int]]:
-    """Rows that are due, each with its turn number; due again after `HAND_AGAIN`.
-
-    Rows of job `but` are left alone: the relay runs those itself.
-    """
+async def hand_out(db: AsyncSession, now: datetime, limit: int) -> list[tuple[UUID, int]]:
+    """Rows that are due, each with its turn number; due again after `HAND_AGAIN`."""
     rows = await db.execute(
         _HAND_OUT,
-        {"now": now, "again": now + HAND_AGAIN, "but": but, "max": ATTEMPTS_MAX, "limit": limit},
+        {"now": now, "again": now + HAND_AGAIN, "max": ATTEMPTS_MAX, "limit": limit},
     )
     return [(row.id, row.attempts) for row in rows]
+
+
+async def due_reaction(db: AsyncSession, now: datetime) -> Turn | None:
+    """The oldest event that waits for the relay, locked until the transaction ends."""
+    row = (await db.execute(_DUE_REACTION, {"now": now, "max": ATTEMPTS_MAX})).one_or_none()
+    return None if row is None else Turn(row.id, REACT, row.arguments, row.attempts + 1)
+
+
+async def fail_reaction(db: AsyncSession, turn: Turn, now: datetime, error: str) -> None:
+    """Count a failed reaction; it waits for its next attempt, or is parked after the last."""
+    await db.execute(_COUNT, {"id": turn.id, "turn": turn.attempts})
+    await fail(db, turn, now, error)
 
 
 async def begin(db: AsyncSession, row_id: UUID, turn: int, now: datetime) -> Turn | None:
@@ -112,21 +138,42 @@ async def forget_done(db: AsyncSession, before: datetime, limit: int) -> int:
     return len((await db.execute(_FORGET, {"before": before, "limit": limit})).all())
 
 
+async def _write(
+    db: AsyncSession,
+    job: str,
+    arguments: dict[str, Any],
+    now: datetime,
+    due: datetime,
+    error: str = "",
+) -> UUID:
+    row_id = ids.new()
+    await db.execute(
+        _INSERT,
+        {
+            "id": row_id, "job": job, "arguments": arguments, "now": now, "due": due,
+            "error": error[:ERROR_CHARACTERS_MAX],
+        },
+    )  # fmt: skip
+    await db.execute(_NOTIFY)
+    return row_id
+
+
 def back_off(attempts: int) -> timedelta:
     """How long to wait after this many attempts: doubling, between the two bounds."""
     assert attempts >= 1
-    return min(BACK_OFF_MAX, BACK_OFF_MIN * 2 ** min(attempts - 1, 20))
+    return min(BACK_OFF_MAX, BACK_OFF_MIN * (1 << min(attempts - 1, 20)))
 
 
 _INSERT = text(
     "INSERT INTO market.outbox (id, job, arguments, created_at, available_at, attempts, error)"
-    " VALUES (:id, :job, :arguments, :now, :due, 0, '')"
+    " VALUES (:id, :job, :arguments, :now, :due, 0, :error)"
 ).bindparams(bindparam("arguments", type_=JSONB))
 
 _INSERT_TICK = text(
     "INSERT INTO market.outbox (id, job, arguments, created_at, available_at, attempts, error)"
     " SELECT :id, :job, '{}', :now, :now, 0, ''"
-    " WHERE NOT EXISTS (SELECT FROM market.outbox WHERE job = :job AND done_at IS NULL)"
+    " WHERE NOT EXISTS (SELECT FROM market.outbox"
+    " WHERE job = :job AND done_at IS NULL AND attempts < :max)"
 )
 
 _NOTIFY = text("SELECT pg_notify('outbox', '')")
@@ -135,7 +182,7 @@ _NOTIFY = text("SELECT pg_notify('outbox', '')")
 _HAND_OUT = text(
     "UPDATE market.outbox SET available_at = :again WHERE id IN ("
     " SELECT id FROM market.outbox"
-    " WHERE done_at IS NULL AND available_at <= :now AND attempts < :max AND job <> :but"
+    " WHERE done_at IS NULL AND available_at <= :now AND attempts < :max AND job <> 'react'"
     " ORDER BY available_at LIMIT :limit FOR UPDATE SKIP LOCKED)"
     " RETURNING id, attempts"
 )
@@ -148,6 +195,17 @@ _BEGIN = text(
     " FOR UPDATE SKIP LOCKED)"
     " RETURNING job, arguments, attempts"
 ).columns(arguments=JSONB)
+
+_DUE_REACTION = text(
+    "SELECT id, arguments, attempts FROM market.outbox"
+    " WHERE job = 'react' AND done_at IS NULL AND available_at <= :now AND attempts < :max"
+    " ORDER BY available_at, id LIMIT 1 FOR UPDATE SKIP LOCKED"
+).columns(arguments=JSONB)
+
+_COUNT = text(
+    "UPDATE market.outbox SET attempts = :turn"
+    " WHERE id = :id AND attempts = :turn - 1 AND done_at IS NULL"
+)
 
 _FINISH = text(
     "UPDATE market.outbox SET done_at = :now, error = :error WHERE id = :id AND done_at IS NULL"

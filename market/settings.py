@@ -63,6 +63,15 @@ def from_environment(environment: dict[str, str] | None = None) -> Settings:
     return Settings(**values)  # type: ignore[arg-type]  # each value was parsed to its field's kind
 
 
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a child process that shall read these same settings."""
+    ours = {
+        f"MARKET_{name.upper()}": str(int(value) if isinstance(value, bool) else value)
+        for name, value in vars(settings).items()
+    }
+    return dict(os.environ) | ours
+
+
 def _parsed(variable: str, text: str, kind: type) -> object:
     if kind is bool:
         if text.lower() not in {"0", "1", "true", "false", "yes", "no", ""}:

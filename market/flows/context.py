@@ -1,9 +1,10 @@
-"""What a job is given, and the shapes of jobs and reactions."""
+"""What a job is given, what a reaction is given, and the shapes of both."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -20,8 +21,19 @@ class Context:
     now: Callable[[], datetime]
 
 
+@dataclass(frozen=True)
+class Event:
+    """A committed fact, from an engine's log or from `outbox.announce`."""
+
+    kind: str
+    owner_id: UUID | None
+    data: dict[str, Any]
+    """JSON: ids as text, amounts as whole đồng, instants as ISO text."""
+    at: datetime
+
+
 Job = Callable[[Context, dict[str, Any]], Awaitable[None]]
 """Work with the outside world, at least once: it may run twice and changes things once."""
 
 Reaction = Callable[[AsyncSession, Any, datetime], Awaitable[None]]
-"""What follows from one event, inside the relay's transaction: exactly once, no network."""
+"""What follows from one `Event`, inside the relay's transaction: exactly once, no network."""
