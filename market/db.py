@@ -7,7 +7,8 @@ from importlib.resources import files
 from uuid import UUID
 
 import sqlalchemy
-from sqlalchemy import Connection, make_url, text
+import sqlalchemy.ext.asyncio
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -82,6 +83,12 @@ def _owner(url: str):  # type: ignore[no-untyped-def]  # a context manager of SQ
     return engine.begin()
 
 
+class Session(AsyncSession):
+    """SQLModel's session, with SQLAlchemy's own `execute` for textual SQL (SQLModel's warns)."""
+
+    execute = sqlalchemy.ext.asyncio.AsyncSession.execute
+
+
 class Database:
     """The pools of one process: `as_viewer` under row-level security, `as_system` for the edges."""
 
@@ -89,11 +96,9 @@ class Database:
         self.url = url
         self._web = _engine(url, ROLE_WEB, pool_size)
         self._system = _engine(url, ROLE_SYSTEM, pool_size)
-        self._web_session = async_sessionmaker(
-            self._web, class_=AsyncSession, expire_on_commit=False
-        )
+        self._web_session = async_sessionmaker(self._web, class_=Session, expire_on_commit=False)
         self._system_session = async_sessionmaker(
-            self._system, class_=AsyncSession, expire_on_commit=False
+            self._system, class_=Session, expire_on_commit=False
         )
 
     @asynccontextmanager

@@ -134,7 +134,9 @@ async def sale(db: AsyncSession, sale_id: UUID, *, lock: bool = False) -> SaleRo
 async def lines_of(db: AsyncSession, sale_id: UUID) -> list[SaleLine]:
     """The lines of a sale, in order; empty where only an amount was keyed."""
     rows = await db.exec(
-        select(SaleLineRow).where(SaleLineRow.sale_id == sale_id).order_by(col(SaleLineRow.line_index))
+        select(SaleLineRow)
+        .where(SaleLineRow.sale_id == sale_id)
+        .order_by(col(SaleLineRow.line_index))
     )
     return [
         SaleLine(

@@ -56,7 +56,7 @@ def database_url(server_url: str, template: str) -> Iterator[str]:
 async def db(database_url: str) -> AsyncIterator[AsyncSession]:
     """A session on the fresh database, as its owner; the test commits where it must."""
     engine = create_async_engine(market_db.sqlalchemy_url(database_url, "asyncpg"))
-    async with AsyncSession(engine, expire_on_commit=False) as session:
+    async with market_db.Session(engine, expire_on_commit=False) as session:
         yield session
     await engine.dispose()
 

@@ -169,5 +169,3 @@ async def cancel_sale(db: AsyncSession, sale_id: UUID, *, now: datetime) -> Sale
     row.state = "cancelled"
     db.add(row)
     return row
-
-

@@ -38,9 +38,7 @@ async def receipt_recorded(db: AsyncSession, event: payments.Event, now: datetim
 async def payment_ended(db: AsyncSession, event: payments.Event, now: datetime) -> None:
     """Reaction to `payment.expired` and `payment.cancelled`: the sale no longer waits."""
     payment_id = UUID(event.data["payment_id"])
-    found = await db.exec(
-        select(SaleRow).where(SaleRow.payment_id == payment_id).with_for_update()
-    )
+    found = await db.exec(select(SaleRow).where(SaleRow.payment_id == payment_id).with_for_update())
     row = found.one_or_none()
     if row is None or row.state not in {"open", "partial"}:
         return

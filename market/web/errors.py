@@ -76,11 +76,8 @@ def _problem_of_http(error: HTTPException) -> Problem:
         (TooManyRequestsException, "too_many", "Thử lại quá nhiều lần. Vui lòng chờ một phút."),
         (ValidationException, "invalid", "Thông tin gửi lên chưa đúng. Xem chi tiết từng ô."),
     )
-    for kind, code, title in titles:
-        if isinstance(error, kind):
-            break
-    else:
-        code, title = _other_http(error.status_code)
+    fitting = [(code, title) for kind, code, title in titles if isinstance(error, kind)]
+    code, title = fitting[0] if fitting else _other_http(error.status_code)
     code = (error.extra or {}).get("code", code) if isinstance(error.extra, dict) else code
     facts = {"fields": error.extra} if isinstance(error.extra, list) else {}
     return _problem(error.status_code, code, title, detail=error.detail, facts=facts)
@@ -136,7 +133,10 @@ def documented(*statuses: int) -> dict[int, ResponseSpec]:
     """OpenAPI entries for the problems a handler may answer with."""
     return {
         status: ResponseSpec(
-            Problem, generate_examples=False, media_type=PROBLEM_JSON, description="problem"  # type: ignore[arg-type]  # litestar accepts any string
+            Problem,
+            generate_examples=False,
+            media_type=PROBLEM_JSON,
+            description="problem",
         )
         for status in statuses
     }

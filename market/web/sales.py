@@ -169,7 +169,9 @@ async def stall_view(database: Database, viewer: Viewer, stall_id: UUID) -> Stal
     if account:
         bank = payments.bank(account.bank_bin)
         payee = PayeeView(
-            bank.short_name if bank else account.bank_bin, account.account_no[-4:], account.holder_name
+            bank.short_name if bank else account.bank_bin,
+            account.account_no[-4:],
+            account.holder_name,
         )
     return StallView(
         id=stall.id,
@@ -325,7 +327,9 @@ async def day_sales(
     viewer: NamedDependency[Viewer],
     settings: NamedDependency[Settings],
     now: NamedDependency[datetime],
-    day: Annotated[date | None, QueryParameter(description="Vietnamese day; today if absent")] = None,
+    day: Annotated[
+        date | None, QueryParameter(description="Vietnamese day; today if absent")
+    ] = None,
 ) -> DayView:
     """A day's sales, newest first, and the money that matched none of them."""
     return await _day(database, viewer, settings, stall_id, day or clock.local_day(now))

@@ -52,9 +52,7 @@ async def pay_page(
 
 
 @get("/api/payments/{payment_id:uuid}", responses=documented(404))
-async def payment(
-    payment_id: FromPath[UUID], database: NamedDependency[Database]
-) -> PaymentView:
+async def payment(payment_id: FromPath[UUID], database: NamedDependency[Database]) -> PaymentView:
     """The state of one payment, for whoever holds its unguessable id."""
     async with database.as_system() as db:
         row = await _sale_of(db, payment_id)
