@@ -209,6 +209,7 @@ def _utc(instant: datetime | None) -> datetime | None:
 
 
 def _problems(product: Product) -> Iterator[Problem]:
+    yield from _problems_of_name(product.name_vi)
     yield from _problems_of_texts(product)
     yield from _problems_of_price(product)
     yield from _problems_of_quantities(product)
@@ -222,8 +223,7 @@ def _problems(product: Product) -> Iterator[Problem]:
         yield Problem("origin", "province_abroad", product.origin.country)
 
 
-def _problems_of_texts(product: Product) -> Iterator[Problem]:
-    name = product.name_vi
+def _problems_of_name(name: str) -> Iterator[Problem]:
     if len(name) < NAME_LENGTH_MIN:
         yield Problem("name_vi", "too_short", str(NAME_LENGTH_MIN))
     if len(name) > NAME_LENGTH_MAX:
@@ -236,6 +236,9 @@ def _problems_of_texts(product: Product) -> Iterator[Problem]:
         yield Problem("name_vi", "phone_number")
     if any(unicodedata.category(sign) in {"So", "Cc", "Cf", "Cs", "Co", "Cn"} for sign in name):
         yield Problem("name_vi", "signs")
+
+
+def _problems_of_texts(product: Product) -> Iterator[Problem]:
     if len(product.description) > DESCRIPTION_LENGTH_MAX:
         yield Problem("description", "too_long", str(DESCRIPTION_LENGTH_MAX))
     if "\0" in product.description:
@@ -253,7 +256,7 @@ def _problems_of_price(product: Product) -> Iterator[Problem]:
     price, sale = product.price_vnd, product.sale_price_vnd
     if price is not None and not 0 < price <= PRICE_VND_MAX:
         yield Problem("price_vnd", "out_of_range", str(PRICE_VND_MAX))
-    if sale is not None and not 0 < sale:
+    if sale is not None and sale <= 0:
         yield Problem("sale_price_vnd", "out_of_range")
     if sale is not None and (price is None or sale >= price):
         yield Problem("sale_price_vnd", "not_below_price")

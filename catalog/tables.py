@@ -94,7 +94,7 @@ class ProductRow(Base, table=True):
     photo_ids: list[UUID] = Field(sa_type=ARRAY(Uuid))
     icon: str = Field(default="", sa_type=Text)
     status: str = Field(sa_type=Text)
-    sort_key: str = Field(sa_type=Text(collation="C"))  # type: ignore[call-overload]  # an instance is taken too
+    sort_key: str = Field(sa_type=Text(collation="C"))
     """Made in Python from the name, so that every server sorts Vietnamese alike."""
     content_hash: str = Field(sa_type=Text)
     created_at: datetime = Field(sa_type=INSTANT)
@@ -106,9 +106,7 @@ class RevisionRow(Base, table=True):
 
     __tablename__ = "revision"
     __table_args__ = ({"comment": "append-only"},)
-    product_id: UUID = Field(
-        primary_key=True, sa_column_args=(ForeignKey("catalog.product.id"),)
-    )
+    product_id: UUID = Field(primary_key=True, sa_column_args=(ForeignKey("catalog.product.id"),))
     version: int = Field(primary_key=True)
     owner_id: UUID
     operation: str = Field(sa_type=Text)
@@ -235,12 +233,8 @@ class PendingRow(Base, table=True):
     )
     key: str = Field(primary_key=True, sa_type=Text)
     """`connector:sku:version:operation`; the channel sees it as the idempotency key."""
-    position: int = Field(
-        default=None, sa_type=BigInteger, sa_column_args=(Identity(always=True),)
-    )
-    connector: str = Field(
-        sa_type=Text, sa_column_args=(ForeignKey("catalog.channel.connector"),)
-    )
+    position: int = Field(default=None, sa_type=BigInteger, sa_column_args=(Identity(always=True),))
+    connector: str = Field(sa_type=Text, sa_column_args=(ForeignKey("catalog.channel.connector"),))
     sku: str = Field(sa_type=Text)
     product_id: UUID
     owner_id: UUID

@@ -6,7 +6,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, NullPool, create_engine, make_url, text
 
 from catalog.tables import Base
 
@@ -17,6 +17,13 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     """Bring schema `catalog` to `revision`; safe to repeat. The caller commits."""
     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
     command.upgrade(_config(connection), revision)
+
+
+def migrate(url: str) -> None:
+    """Bring schema `catalog` of the database at a libpq URL up to date; for use without a platform."""
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    with engine.begin() as connection:
+        upgrade(connection)
 
 
 def differences(connection: Connection) -> list[object]:

@@ -1,0 +1,209 @@
+"""List, change and withdraw goods: every change a revision, and word for every channel, at once."""
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from catalog import channels
+from catalog.connector import Change
+from catalog.errors import PriceJump, SkuTaken, StaleVersion, UnknownProduct
+from catalog.product import Product, Status, checked, content_hash, payload, price_jumps
+from catalog.shelf import next_version, product_of, values_of
+from catalog.tables import ProductRow, RevisionRow
+
+
+async def put_product(
+    db: AsyncSession,
+    product: Product,
+    *,
+    now: datetime,
+    by: UUID | None = None,
+    price_confirmed: bool = False,
+) -> Product:
+    """Store goods, new (version 0) or changed (the version that was read), as the next version.
+
+    Afterwards the row, its revision and one pending operation per channel are there together.
+    The same content again changes nothing and returns what is stored, so a put may be repeated.
+
+    Raises: InvalidProduct, SkuTaken, UnknownProduct (another vendor's), StaleVersion, PriceJump.
+    """
+    wanted = checked(product)
+    if wanted.version == 0:
+        created = await _create(db, wanted, now, by)
+        if created is not None:
+            return created
+    stored = await _locked(db, wanted.owner_id, wanted.id)
+    if content_hash(stored) == content_hash(wanted):
+        return stored
+    if stored.sku != wanted.sku:
+        raise SkuTaken(wanted.sku)
+    _must_be(stored, wanted.version)
+    _guard_price(stored, wanted, price_confirmed)
+    return await _change(db, wanted, "put", Change.CONTENT, now, by)
+
+
+async def set_price(
+    db: AsyncSession,
+    owner_id: UUID,
+    product_id: UUID,
+    price_vnd: int | None,
+    *,
+    version_seen: int,
+    now: datetime,
+    by: UUID | None = None,
+    price_confirmed: bool = False,
+) -> Product:
+    """Change the price; a sale price that is no longer below it ends.
+
+    Raises: InvalidProduct, UnknownProduct, StaleVersion, PriceJump.
+    """
+    stored = await _locked(db, owner_id, product_id)
+    sale_vnd = stored.sale_price_vnd
+    if price_vnd is None or (sale_vnd is not None and sale_vnd >= price_vnd):
+        sale_vnd = None
+    wanted = checked(replace(stored, price_vnd=price_vnd, sale_price_vnd=sale_vnd))
+    if wanted == stored:
+        return stored
+    _must_be(stored, version_seen)
+    _guard_price(stored, wanted, price_confirmed)
+    return await _change(db, wanted, "set_price", Change.PRICE, now, by)
+
+
+async def set_stock(
+    db: AsyncSession,
+    owner_id: UUID,
+    product_id: UUID,
+    *,
+    in_stock: bool,
+    stock_qty: Decimal | None = None,
+    now: datetime,
+    by: UUID | None = None,
+) -> Product:
+    """Say whether and how many there are. The last word counts: no version is asked for.
+
+    Raises: InvalidProduct, UnknownProduct.
+    """
+    stored = await _locked(db, owner_id, product_id)
+    wanted = checked(replace(stored, in_stock=in_stock, stock_qty=stock_qty))
+    if wanted == stored:
+        return stored
+    return await _change(db, wanted, "set_stock", Change.STOCK, now, by)
+
+
+async def archive(
+    db: AsyncSession,
+    owner_id: UUID,
+    product_id: UUID,
+    *,
+    version_seen: int,
+    now: datetime,
+    by: UUID | None = None,
+) -> Product:
+    """Withdraw goods from the stall and from every channel. Old sales still know them.
+
+    Raises: UnknownProduct, StaleVersion.
+    """
+    stored = await _locked(db, owner_id, product_id)
+    if stored.status is Status.ARCHIVED:
+        return stored
+    _must_be(stored, version_seen)
+    wanted = replace(stored, status=Status.ARCHIVED)
+    return await _change(db, wanted, "archive", Change.CONTENT, now, by)
+
+
+async def tell_again(db: AsyncSession, owner_id: UUID, *, reason: str, now: datetime) -> int:
+    """Make a next version of all a vendor's goods, for all channels; returns how many.
+
+    For changes outside the goods that channels have to learn: a channel joined or left, a consent
+    withdrawn, another name of the stall.
+    """
+    asked = select(ProductRow).where(
+        ProductRow.owner_id == owner_id, ProductRow.status == Status.READY.value
+    )
+    # Lowest id first, so that two of these never wait for each other.
+    rows = await db.exec(asked.order_by(col(ProductRow.id)).with_for_update())
+    stored = [product_of(row) for row in rows]
+    for one in stored:
+        await _change(db, one, reason, Change.CONTENT, now, None)
+    return len(stored)
+
+
+async def _create(
+    db: AsyncSession, wanted: Product, now: datetime, by: UUID | None
+) -> Product | None:
+    product = next_version(wanted)
+    values = values_of(product, now) | {"created_at": now}
+    made = await db.execute(
+        insert(ProductRow).values(values).on_conflict_do_nothing().returning(col(ProductRow.id))
+    )
+    if made.scalar_one_or_none() is None:
+        same_id = await db.exec(select(ProductRow.id).where(ProductRow.id == product.id))
+        if same_id.one_or_none() is None:
+            raise SkuTaken(product.sku)
+        return None
+    await _write_revision(db, product, "put", now, by)
+    await channels.tell(db, product, Change.CONTENT, now=now)
+    return product
+
+
+async def _locked(db: AsyncSession, owner_id: UUID, product_id: UUID) -> Product:
+    asked = select(ProductRow).where(ProductRow.id == product_id, ProductRow.owner_id == owner_id)
+    fresh = asked.with_for_update().execution_options(populate_existing=True)
+    row = (await db.exec(fresh)).one_or_none()
+    if row is None:
+        raise UnknownProduct(product_id)
+    return product_of(row)
+
+
+async def _change(
+    db: AsyncSession,
+    wanted: Product,
+    operation: str,
+    change: Change,
+    now: datetime,
+    by: UUID | None,
+) -> Product:
+    product = next_version(wanted)
+    await db.exec(
+        update(ProductRow)
+        .where(col(ProductRow.id) == product.id)
+        .values(values_of(product, now))
+        .execution_options(synchronize_session=False)
+    )
+    await _write_revision(db, product, operation, now, by)
+    await channels.tell(db, product, change, now=now)
+    return product
+
+
+async def _write_revision(
+    db: AsyncSession, product: Product, operation: str, now: datetime, by: UUID | None
+) -> None:
+    await db.execute(
+        insert(RevisionRow).values(
+            product_id=product.id,
+            version=product.version,
+            owner_id=product.owner_id,
+            operation=operation,
+            payload=payload(product),
+            content_hash=content_hash(product),
+            changed_by=by,
+            changed_at=now,
+        )
+    )
+
+
+def _must_be(stored: Product, version_seen: int) -> None:
+    if stored.version != version_seen:
+        raise StaleVersion(stored.id, version_seen=version_seen, version_now=stored.version)
+
+
+def _guard_price(stored: Product, wanted: Product, confirmed: bool) -> None:
+    if price_jumps(stored.price_vnd, wanted.price_vnd) and not confirmed:
+        assert stored.price_vnd is not None
+        assert wanted.price_vnd is not None
+        raise PriceJump(stored.id, old_vnd=stored.price_vnd, new_vnd=wanted.price_vnd)
