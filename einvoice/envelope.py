@@ -1,0 +1,379 @@
+"""Messages to and from the tax authority: the TDiep envelope and the kinds we speak. Pure.
+
+100 registration · 102, 103 its answers · 206 cash-register invoices · 204 the check's result ·
+999 technical reply. Tags of 102 and 103 beyond those in the reference are ours and said to be.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from cryptography import x509
+from lxml import etree
+
+from einvoice import markup, seal
+from einvoice.errors import DocumentInvalid, MessageTooLarge
+from einvoice.identifiers import AUTHORITY
+from einvoice.invoice import Seller
+from einvoice.keys import Signer
+from einvoice.markup import BYTES_MAX, needed, tag, text_at, text_tag
+from einvoice.seal import VIETNAM, Place
+
+REGISTER = 100
+REGISTRATION_RECEIVED = 102
+REGISTRATION_DECIDED = 103
+CHECK_RESULT = 204
+CASH_REGISTER_INVOICES = 206
+TECHNICAL = 999
+MALFORMED = -1
+
+VALID = 2
+"""LTBao of 204: the package is valid."""
+CASH_REGISTER_INVALID = 7
+OTHER = 9
+
+NOTICE_PLACE = Place("DLieu/TBao/DSCKS/CQT", ("DLieu/TBao/DLTBao",))
+REGISTRATION_PLACE = Place("DLieu/TKhai/DSCKS/NNT", ("DLieu/TKhai/DLTKhai",))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """TTChung of a message."""
+
+    version: str
+    sender: str
+    receiver: str = AUTHORITY
+    kind: int
+    code: str
+    """MTDiep."""
+    refers_to: str = ""
+    """MTDTChieu: the request a reply answers."""
+    tax_id: str = ""
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why something was refused, and what the authority says to do."""
+
+    code: str
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message that was read: its header and the DLieu element."""
+
+    header: Header
+    data: etree._Element
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a reply says: `accepted` None while nothing is decided (999 without error, 102)."""
+
+    kind: int
+    accepted: bool | None
+    reasons: tuple[Reason, ...] = ()
+    result: int = 0
+    """LTBao of a 204."""
+    code_prefix: str = ""
+    """The five characters of a 103."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """What a household says when it registers for cash-register invoices with code."""
+
+    seller: Seller
+    office_name: str
+    office_code: str
+    """Five characters."""
+    contact: str
+    place: str
+    on: date
+
+
+# ── Writing ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def message(header: Header, data: str, data_id: str = "") -> bytes:
+    """TDiep around ready data; with `data_id` it has an empty place for the taxpayer's signature.
+
+    Raises: MessageTooLarge.
+    """
+    general = tag(
+        "TTChung",
+        text_tag("PBan", header.version),
+        text_tag("MNGui", header.sender),
+        text_tag("MNNhan", header.receiver),
+        text_tag("MLTDiep", str(header.kind)),
+        text_tag("MTDiep", header.code),
+        text_tag("MTDTChieu", header.refers_to),
+        text_tag("MST", header.tax_id),
+        text_tag("SLuong", str(header.count)),
+    )
+    opening = f'<DLieu Id="{data_id}">' if data_id else "<DLieu>"
+    signature = "<CKSNNT/>" if data_id else ""
+    body = f"<TDiep>{general}{opening}{data}</DLieu>{signature}</TDiep>".encode()
+    return sized(body)
+
+
+def sized(body: bytes) -> bytes:
+    """Raises: MessageTooLarge over 2 MB."""
+    if len(body) > BYTES_MAX:
+        raise MessageTooLarge(len(body))
+    return body
+
+
+def invoices_message(
+    header: Header, invoices: Sequence[bytes], signer: Signer, signed_at: datetime
+) -> bytes:
+    """A signed 206 with these invoices, their bytes embedded verbatim.
+
+    Raises: MessageTooLarge.
+    """
+    assert header.kind == CASH_REGISTER_INVOICES
+    assert header.count == len(invoices)
+    data = b"".join(invoices).decode()
+    unsigned = message(header, data, f"D{header.code}")
+    return sized(seal.sign(unsigned, seal.MESSAGE, signer, signed_at))
+
+
+def registration_message(
+    header: Header, form: Registration, signer: Signer, signed_at: datetime
+) -> bytes:
+    """A 100 with the signed form 01/ĐKTĐ-HĐĐT: cash register with code, sales invoices.
+
+    Raises: MessageTooLarge.
+    """
+    assert header.kind == REGISTER
+    data = tag("DLTKhai", _form_head(form), _form_body(signer.certificate), Id=f"TK{header.code}")
+    form_bytes = f"<TKhai>{data}<DSCKS/></TKhai>".encode()
+    return message(header, seal.sign(form_bytes, seal.TAXPAYER, signer, signed_at).decode())
+
+
+def _form_head(form: Registration) -> str:
+    seller = form.seller
+    return tag(
+        "TTChung",
+        text_tag("PBan", "2.1.0"),
+        text_tag("MSo", "01/ĐKTĐ-HĐĐT"),
+        text_tag("Ten", "Tờ khai đăng ký/thay đổi thông tin sử dụng hóa đơn điện tử"),
+        text_tag("HThuc", "1"),
+        text_tag("TNNT", seller.name),
+        text_tag("MST", seller.tax_id),
+        text_tag("CQTQLy", form.office_name),
+        text_tag("MCQTQLy", form.office_code),
+        text_tag("NLHe", form.contact),
+        text_tag("DCLHe", seller.address),
+        text_tag("DCTDTu", seller.email),
+        text_tag("DTLHe", seller.phone),
+        text_tag("DDanh", form.place),
+        text_tag("NLap", form.on.isoformat()),
+    )
+
+
+def _form_body(certificate: x509.Certificate) -> str:
+    def flags(name: str, **values: int) -> str:
+        return tag(name, *(text_tag(key, str(value)) for key, value in values.items()))
+
+    return tag(
+        "NDTKhai",
+        flags("HTHDon", CMa=0, CMTMTTien=1, KCMa=0),
+        flags("HTGDLHDDT", NNTDBKKhan=0, NNTKTDNUBND=0, CDLTTDCQT=0, CDLQTCTN=1),
+        flags("PThuc", CDDu=1, CBTHop=0),
+        flags("LHDSDung", HDGTGT=0, HDBHang=1, HDBTSCong=0, HDBHDTQGia=0, HDKhac=0, CTu=0),
+        tag(
+            "DSCTSSDung",
+            tag(
+                "CTS",
+                text_tag("STT", "1"),
+                text_tag("TTChuc", certificate.issuer.rfc4514_string()[:400]),
+                text_tag("Seri", f"{certificate.serial_number:x}"),
+                text_tag("TNgay", _time(certificate.not_valid_before_utc)),
+                text_tag("DNgay", _time(certificate.not_valid_after_utc)),
+                text_tag("HThuc", "1"),
+            ),
+        ),
+    )
+
+
+def technical_reply(
+    header: Header, request: Header | None, at: datetime, reasons: Sequence[Reason] = ()
+) -> bytes:
+    """A 999: received, or why not."""
+    listed = tag(
+        "DSLDo",
+        *(tag("LDo", text_tag("MLoi", r.code), text_tag("MTa", r.text)) for r in reasons),
+    )
+    notice = tag(
+        "TBao",
+        text_tag("MTDiep", request.code if request else ""),
+        text_tag("MNGui", request.sender if request else ""),
+        text_tag("NNhan", _time(at)),
+        text_tag("TTTNhan", "1" if reasons else "0"),
+        listed,
+    )
+    return message(header, notice)
+
+
+def check_result(
+    header: Header,
+    tax_id: str,
+    name: str,
+    result: int,
+    reasons: Sequence[Reason],
+    signer: Signer,
+    at: datetime,
+) -> bytes:
+    """A signed 204, notice 01/TB-KTDL."""
+    box = {CASH_REGISTER_INVALID: "LHDMTTien", OTHER: "KHLKhac"}.get(result, "")
+    body = (
+        text_tag("MST", tax_id),
+        text_tag("TNNT", name),
+        text_tag("TGGui", _time(at)),
+        text_tag("LTBao", str(result)),
+        text_tag("SLuong", str(header.count)),
+        tag(box, _reason_list(reasons)) if box else "",
+    )
+    return _notice(
+        header, "01/TB-KTDL", "Thông báo về việc kết quả kiểm tra dữ liệu", body, signer, at
+    )
+
+
+def registration_received(header: Header, tax_id: str, signer: Signer, at: datetime) -> bytes:
+    """A signed 102: the form was received."""
+    body = (text_tag("MST", tax_id), text_tag("THop", "1"))
+    return _notice(header, "01/TB-TNĐT", "Thông báo tiếp nhận tờ khai", body, signer, at)
+
+
+def registration_decided(
+    header: Header,
+    tax_id: str,
+    prefix: str,
+    reasons: Sequence[Reason],
+    signer: Signer,
+    at: datetime,
+) -> bytes:
+    """A signed 103: accepted with the code prefix, or why not."""
+    body = (
+        text_tag("MST", tax_id),
+        text_tag("TTXNCQT", "2" if reasons else "1"),
+        text_tag("MCCQT", prefix),
+        _reason_list(reasons),
+    )
+    return _notice(header, "01/TB-ĐKĐT", "Thông báo chấp nhận đăng ký", body, signer, at)
+
+
+def _notice(
+    header: Header, form: str, title: str, body: Sequence[str], signer: Signer, at: datetime
+) -> bytes:
+    data = tag(
+        "DLTBao",
+        text_tag("PBan", header.version),
+        text_tag("MSo", form),
+        text_tag("Ten", title),
+        text_tag("So", header.code[-12:]),
+        text_tag("DDanh", "Thanh Hóa"),
+        text_tag("NTBao", at.astimezone(VIETNAM).date().isoformat()),
+        *body,
+        Id=f"TB{header.code}",
+    )
+    notice = f"<TBao>{data}<DSCKS/></TBao>".encode()
+    return message(header, seal.sign(notice, seal.AUTHORITY_ON_NOTICE, signer, at).decode())
+
+
+def _reason_list(reasons: Sequence[Reason]) -> str:
+    return tag(
+        "DSLDo",
+        *(
+            tag(
+                "LDo",
+                text_tag("MLoi", one.code[:4]),
+                text_tag("MTLoi", one.text[:255]),
+                text_tag("HDXLy", one.remedy[:255]),
+            )
+            for one in reasons
+        ),
+    )
+
+
+def _time(at: datetime) -> str:
+    return f"{at.astimezone(VIETNAM):%Y-%m-%dT%H:%M:%S}"
+
+
+# ── Reading ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def read_message(document: bytes) -> Message:
+    """The envelope of any message. Raises: DocumentInvalid."""
+    return message_of(markup.parsed(document))
+
+
+def message_of(root: etree._Element) -> Message:
+    """The same for a document that is parsed. Raises: DocumentInvalid."""
+    if root.tag != "TDiep":
+        raise DocumentInvalid(f"the root is {root.tag}, not TDiep")
+    general = needed(root, "TTChung")
+    header = Header(
+        version=text_at(general, "PBan"),
+        sender=text_at(general, "MNGui"),
+        receiver=text_at(general, "MNNhan"),
+        kind=_whole(text_at(general, "MLTDiep")),
+        code=text_at(general, "MTDiep"),
+        refers_to=text_at(general, "MTDTChieu"),
+        tax_id=text_at(general, "MST"),
+        count=_whole(text_at(general, "SLuong", "0")),
+    )
+    return Message(header, needed(root, "DLieu"))
+
+
+def finding_in(reply: Message) -> Finding:
+    """What a reply says. Raises: DocumentInvalid for a kind that is no reply of ours."""
+    kind, data = reply.header.kind, reply.data
+    if kind == TECHNICAL:
+        refused = text_at(data, "TBao/TTTNhan") != "0"
+        return Finding(kind, False if refused else None, _read_reasons(data, "MTa"))
+    if kind == MALFORMED:
+        return Finding(kind, False, (Reason("-1", "the message was malformed"),))
+    notice = needed(data, "TBao/DLTBao")
+    if kind == CHECK_RESULT:
+        result = _whole(text_at(notice, "LTBao"))
+        return Finding(kind, result == VALID, _read_reasons(notice, "MTLoi"), result)
+    if kind == REGISTRATION_RECEIVED:
+        received = text_at(notice, "THop") == "1"
+        return Finding(kind, None if received else False, _read_reasons(notice, "MTLoi"))
+    if kind == REGISTRATION_DECIDED:
+        accepted = text_at(notice, "TTXNCQT") == "1"
+        reasons = _read_reasons(notice, "MTLoi")
+        return Finding(kind, accepted, reasons, code_prefix=text_at(notice, "MCCQT"))
+    raise DocumentInvalid(f"message kind {kind} is not a reply")
+
+
+def holder_fields(notice: Message) -> tuple[str, str]:
+    """Tax id and name in a registration form. Raises: DocumentInvalid."""
+    general = needed(notice.data, "TKhai/DLTKhai/TTChung")
+    return text_at(general, "MST"), text_at(general, "TNNT")
+
+
+def invoices_in(request: Message) -> list[etree._Element]:
+    """The HDon elements of a 206. Raises: DocumentInvalid if anything else stands beside them."""
+    if any(one.tag != "HDon" for one in request.data):
+        raise DocumentInvalid("only HDon may stand in DLieu")
+    return list(request.data)
+
+
+def _read_reasons(node: etree._Element, text_name: str) -> tuple[Reason, ...]:
+    return tuple(
+        Reason(text_at(one, "MLoi"), text_at(one, text_name), text_at(one, "HDXLy"))
+        for one in node.iter("LDo")
+    )
+
+
+def _whole(text: str) -> int:
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 7):
+        raise DocumentInvalid(f"“{text[:20]}” is not a whole number of a header")
+    return int(text)

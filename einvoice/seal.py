@@ -1,0 +1,292 @@
+"""Signing and verifying in the profile that the tax authority's documents show. Pure.
+
+XML Signature with inclusive C14N 1.0, RSA-SHA256, one reference to the data and one to the
+signature's own Object with the signing time. Anything outside this profile is refused. What
+`verify` returns are the elements that were signed: read data from these alone.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from lxml import etree
+
+from einvoice.errors import DocumentInvalid, SealInvalid
+from einvoice.keys import Signer, holder_of
+from einvoice.markup import BYTES_MAX, canonical, escaped, parsed
+
+VIETNAM = timezone(timedelta(hours=7))
+"""Times in the format carry no zone and mean this one."""
+DSIG = "http://www.w3.org/2000/09/xmldsig#"
+C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+ENVELOPED = f"{DSIG}enveloped-signature"
+RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
+_NS = f"{{{DSIG}}}"
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}")
+_XML_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+KEY_BITS_MIN = 2048
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a signature stands and what it signs, as paths from the root."""
+
+    holder: str
+    """The element around the signature, e.g. DSCKS/NBan."""
+    data: tuple[str, ...]
+    """The elements it must cover, e.g. DLHDon."""
+
+
+SELLER = Place("DSCKS/NBan", ("DLHDon",))
+BUYER = Place("DSCKS/NMua", ("DLHDon",))
+AUTHORITY_ON_INVOICE = Place("DSCKS/CQT", ("DLHDon", "MCCQT"))
+TAXPAYER = Place("DSCKS/NNT", ("DLTKhai",))
+AUTHORITY_ON_NOTICE = Place("DSCKS/CQT", ("DLTBao",))
+MESSAGE = Place("CKSNNT", ("DLieu",))
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A signature that holds: by whom, when, and what it covers."""
+
+    certificate: x509.Certificate
+    tax_id: str
+    """From the certificate's UID; empty if it names none."""
+    signed_at: datetime
+    elements: tuple[etree._Element, ...]
+    """The covered elements, in the order of `Place.data`."""
+
+
+# ── Signing ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def sign(document: bytes, place: Place, signer: Signer, signed_at: datetime) -> bytes:
+    """The same bytes with the signature put into its place; nothing else changes.
+
+    The covered elements carry an Id and the document declares no namespace outside signatures: the
+    signed part then keeps its digest wherever it is embedded verbatim.
+    Raises: DocumentInvalid, SealInvalid(“namespace”, “id”).
+    """
+    root = parsed(document, max(BYTES_MAX, len(document)))
+    covered = [_signable(root, path) for path in place.data]
+    name = f"{place.holder.rpartition('/')[2]}-{covered[0].get('Id')}"
+    time = f"{signed_at.astimezone(VIETNAM):%Y-%m-%dT%H:%M:%S}"
+    timed = (
+        f'<Object{{ns}} Id="{name}-time"><SignatureProperties><SignatureProperty Target="#{name}">'
+        f"<SigningTime>{time}</SigningTime></SignatureProperty></SignatureProperties></Object>"
+    )
+    declared = f' xmlns="{DSIG}"'
+    references = [
+        _reference(str(one.get("Id")), canonical(one), enveloped=True) for one in covered
+    ] + [_reference(f"{name}-time", timed.format(ns=declared).encode(), enveloped=False)]
+    info = (
+        f'<SignedInfo{{ns}}><CanonicalizationMethod Algorithm="{C14N}"></CanonicalizationMethod>'
+        f'<SignatureMethod Algorithm="{RSA_SHA256}"></SignatureMethod>'
+        f"{''.join(references)}</SignedInfo>"
+    )
+    value = _base64(signer.sign(info.format(ns=declared).encode()))
+    signature = (
+        f'<Signature{declared} Id="{name}">{info.format(ns="")}'
+        f"<SignatureValue>{value}</SignatureValue>{_key_info(signer.certificate)}"
+        f"{timed.format(ns='')}</Signature>"
+    )
+    return _inserted(document, place.holder, signature)
+
+
+def _signable(root: etree._Element, path: str) -> etree._Element:
+    node = root.find(path)
+    if node is None or not _XML_NAME.fullmatch(node.get("Id") or ""):
+        raise SealInvalid("id", f"{path} has no usable Id")
+    above = [node, *node.iterancestors()]
+    if any(one.nsmap for one in above):
+        raise SealInvalid("namespace", f"{path} stands inside a namespace declaration")
+    return node
+
+
+def _reference(identifier: str, content: bytes, *, enveloped: bool) -> str:
+    transform = (
+        f'<Transforms><Transform Algorithm="{ENVELOPED}"></Transform></Transforms>'
+        if enveloped
+        else ""
+    )
+    return (
+        f'<Reference URI="#{identifier}">{transform}'
+        f'<DigestMethod Algorithm="{SHA256}"></DigestMethod>'
+        f"<DigestValue>{_base64(hashlib.sha256(content).digest())}</DigestValue></Reference>"
+    )
+
+
+def _key_info(certificate: x509.Certificate) -> str:
+    der = certificate.public_bytes(serialization.Encoding.DER)
+    return (
+        f"<KeyInfo><X509Data><X509SubjectName>{escaped(certificate.subject.rfc4514_string())}"
+        f"</X509SubjectName><X509Certificate>{_base64(der)}</X509Certificate></X509Data></KeyInfo>"
+    )
+
+
+def _inserted(document: bytes, holder: str, signature: str) -> bytes:
+    """Text replaced at the last empty place of this name: the documents are our own writing."""
+    outer, _, inner = holder.rpartition("/")
+    filled = f"<{inner}>{signature}</{inner}>"
+    if not outer:
+        hole, filling = f"<{inner}/>", filled
+    elif f"<{outer}/>".encode() in document:
+        hole, filling = f"<{outer}/>", f"<{outer}>{filled}</{outer}>"
+    else:
+        hole, filling = f"</{outer}>", f"{filled}</{outer}>"
+    head, found, tail = document.rpartition(hole.encode())
+    if not found:
+        raise DocumentInvalid(f"there is no place {holder} for a signature")
+    return head + filling.encode() + tail
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+# ── Verifying ───────────────────────────────────────────────────────────────────────────────────
+
+
+def verify(document: bytes, place: Place, bytes_max: int = BYTES_MAX) -> Sealed:
+    """Check the signature at one place of a document.
+
+    The certificate is checked as of the signing time; who vouches for it is the caller's question.
+    Raises: SealInvalid, DocumentInvalid.
+    """
+    return verify_in(parsed(document, bytes_max), place)
+
+
+def verify_in(root: etree._Element, place: Place) -> Sealed:
+    """The same for a document that is parsed. Raises: SealInvalid, DocumentInvalid."""
+    by_id = _ids(root)
+    signature = _signature(root, place.holder)
+    info = _one(signature, "SignedInfo")
+    _expect(_one(info, "CanonicalizationMethod"), C14N)
+    _expect(_one(info, "SignatureMethod"), RSA_SHA256)
+    covered = [_referenced(one, by_id, signature) for one in info.findall(f"{_NS}Reference")]
+    elements = tuple(_must_cover(root, path, covered) for path in place.data)
+    certificate = _certificate(signature)
+    key = certificate.public_key()
+    if not isinstance(key, rsa.RSAPublicKey) or key.key_size < KEY_BITS_MIN:
+        raise SealInvalid("key", "not RSA of 2048 bits or more")
+    try:
+        key.verify(
+            _decoded(_one(signature, "SignatureValue")),
+            canonical(info),
+            padding.PKCS1v15(),
+            hashes.SHA256(),
+        )
+    except InvalidSignature as error:
+        raise SealInvalid("signature", "the value was not made with this key") from error
+    signed_at = _signing_time(signature, covered)
+    if not certificate.not_valid_before_utc <= signed_at <= certificate.not_valid_after_utc:
+        raise SealInvalid("certificate_expired", f"signed at {signed_at.isoformat()}")
+    return Sealed(certificate, holder_of(certificate), signed_at, elements)
+
+
+def is_signed(root: etree._Element, place: Place) -> bool:
+    """Whether any signature stands at this place."""
+    return root.find(f"{place.holder}/{_NS}Signature") is not None
+
+
+def _ids(root: etree._Element) -> dict[str, etree._Element]:
+    found: dict[str, etree._Element] = {}
+    for node in root.iter():
+        identifier = node.get("Id")
+        if identifier is None:
+            continue
+        if identifier in found:
+            raise SealInvalid("duplicate_id", identifier)
+        found[identifier] = node
+    return found
+
+
+def _signature(root: etree._Element, holder: str) -> etree._Element:
+    signatures = root.findall(f"{holder}/{_NS}Signature")
+    if not signatures:
+        raise SealInvalid("unsigned", holder)
+    if len(signatures) > 1:
+        raise SealInvalid("two_signatures", holder)
+    return signatures[0]
+
+
+def _referenced(
+    reference: etree._Element, by_id: dict[str, etree._Element], signature: etree._Element
+) -> etree._Element:
+    uri = reference.get("URI") or ""
+    node = by_id.get(uri[1:]) if uri.startswith("#") else None
+    if node is None:
+        raise SealInvalid("reference", uri or "the whole document")
+    if node is signature or any(above is node for above in signature.iterancestors()):
+        raise SealInvalid("reference", "the signature lies inside what it signs")
+    for transform in reference.iterfind(f"{_NS}Transforms/{_NS}Transform"):
+        if transform.get("Algorithm") not in {ENVELOPED, C14N} or len(transform):
+            raise SealInvalid("algorithm", str(transform.get("Algorithm")))
+    _expect(_one(reference, "DigestMethod"), SHA256)
+    if hashlib.sha256(canonical(node)).digest() != _decoded(_one(reference, "DigestValue")):
+        raise SealInvalid("digest", uri)
+    return node
+
+
+def _must_cover(root: etree._Element, path: str, covered: list[etree._Element]) -> etree._Element:
+    nodes = root.findall(path)
+    if len(nodes) != 1 or not any(one is nodes[0] for one in covered):
+        raise SealInvalid("not_covered", path)
+    return nodes[0]
+
+
+def _signing_time(signature: etree._Element, covered: list[etree._Element]) -> datetime:
+    path = f"{_NS}SignatureProperties/{_NS}SignatureProperty"
+    for box in signature.findall(f"{_NS}Object"):
+        if not any(one is box for one in covered):
+            continue
+        for property_ in box.findall(path):
+            time = property_.find(f"{_NS}SigningTime")
+            if time is None or property_.get("Target") != f"#{signature.get('Id')}":
+                continue
+            return _instant((time.text or "").strip())
+    raise SealInvalid("signing_time", "it is missing or not signed")
+
+
+def _instant(text: str) -> datetime:
+    if not _TIME.fullmatch(text):
+        raise SealInvalid("signing_time", text[:40])
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=VIETNAM).astimezone(UTC)
+    except ValueError as error:
+        raise SealInvalid("signing_time", text) from error
+
+
+def _certificate(signature: etree._Element) -> x509.Certificate:
+    data = _one(_one(signature, "KeyInfo"), "X509Data")
+    try:
+        return x509.load_der_x509_certificate(_decoded(_one(data, "X509Certificate")))
+    except ValueError as error:
+        raise SealInvalid("certificate", "it cannot be read") from error
+
+
+def _one(parent: etree._Element, name: str) -> etree._Element:
+    found = parent.findall(f"{_NS}{name}")
+    if len(found) != 1:
+        raise SealInvalid("structure", f"{name} stands {len(found)} times")
+    return found[0]
+
+
+def _expect(node: etree._Element, algorithm: str) -> None:
+    if node.get("Algorithm") != algorithm or len(node):
+        raise SealInvalid("algorithm", str(node.get("Algorithm")))
+
+
+def _decoded(node: etree._Element) -> bytes:
+    try:
+        return base64.b64decode("".join((node.text or "").split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise SealInvalid("base64", str(node.tag)) from error
