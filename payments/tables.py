@@ -1,8 +1,25 @@
 """The rows of schema `payments`. They stay inside this package: values in, views out."""
 
-from sqlalchemy import MetaData
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
-from sqlmodel import SQLModel
+from sqlmodel import Field, SQLModel
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -11,9 +28,256 @@ NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+INSTANT = DateTime(timezone=True)
 
 
 class Base(
     SQLModel, registry=registry(metadata=MetaData(schema="payments", naming_convention=NAMES))
 ):
     """Everything this package stores."""
+
+
+def _one_of(column: str, *words: str) -> CheckConstraint:
+    listed = ", ".join(f"'{word}'" for word in words)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+# ── Asking for money ────────────────────────────────────────────────────────────────────────────
+
+
+class PayeeRow(Base, table=True):
+    """An owner's own bank account, outside, that receives transfers."""
+
+    __tablename__ = "payee"
+    __table_args__ = (
+        Index("ix_payee_account_no", "account_no"),
+        Index(
+            "uq_payee_in_use",
+            "bank_bin",
+            "account_no",
+            unique=True,
+            postgresql_where=text("retired_at IS NULL"),
+        ),
+    )
+    id: UUID = Field(primary_key=True)
+    owner_id: UUID = Field(index=True)
+    bank_bin: str = Field(sa_type=Text)
+    account_no: str = Field(sa_type=Text)
+    registered_at: datetime = Field(sa_type=INSTANT)
+    retired_at: datetime | None = Field(default=None, sa_type=INSTANT)
+
+
+class CodeRow(Base, table=True):
+    """What a memo code stands for. Kept for ever: late money carries old codes."""
+
+    __tablename__ = "code"
+    __table_args__ = (
+        _one_of("kind", "payment", "stand"),
+        UniqueConstraint("subject_id"),
+    )
+    code: str = Field(sa_type=Text, primary_key=True)
+    owner_id: UUID = Field(primary_key=True)
+    kind: str = Field(sa_type=Text)
+    subject_id: UUID
+    """The payment, or the stand."""
+    place_id: UUID | None = None
+    created_at: datetime = Field(sa_type=INSTANT)
+
+
+class PaymentRow(Base, table=True):
+    """One request for money."""
+
+    __tablename__ = "payment"
+    __table_args__ = (
+        _one_of("method", "vietqr", "vnpay", "stripe"),
+        _one_of("purpose", "sale", "test", "charge"),
+        _one_of("state", "open", "partial", "settled", "expired", "cancelled"),
+        CheckConstraint("amount_vnd BETWEEN 1 AND 499999999", name="amount_vnd"),
+        CheckConstraint("received_vnd >= 0", name="received_vnd"),
+        CheckConstraint("(state = 'settled') = (received_vnd >= amount_vnd)", name="settled"),
+        CheckConstraint("(state IN ('open', 'partial')) = (ended_at IS NULL)", name="ended_at"),
+        Index(
+            "ix_payment_waiting_expires_at",
+            "expires_at",
+            postgresql_where=text("state IN ('open', 'partial')"),
+        ),
+        Index(
+            "ix_payment_waiting_owner_id",
+            "owner_id",
+            postgresql_where=text("state IN ('open', 'partial')"),
+        ),
+        {"postgresql_with": {"fillfactor": "70"}},
+    )
+    id: UUID = Field(primary_key=True)
+    owner_id: UUID
+    place_id: UUID | None = None
+    payee_id: UUID | None = Field(default=None, sa_column_args=(ForeignKey("payments.payee.id"),))
+    amount_vnd: int = Field(sa_type=BigInteger)
+    received_vnd: int = Field(default=0, sa_type=BigInteger)
+    method: str = Field(sa_type=Text)
+    purpose: str = Field(sa_type=Text)
+    code: str = Field(sa_type=Text)
+    state: str = Field(default="open", sa_type=Text)
+    opened_at: datetime = Field(sa_type=INSTANT)
+    expires_at: datetime = Field(sa_type=INSTANT)
+    ended_at: datetime | None = Field(default=None, sa_type=INSTANT)
+
+
+# ── What came ───────────────────────────────────────────────────────────────────────────────────
+
+
+class NoticeRow(Base, table=True):
+    """A provider's notice, raw, whatever we thought of it. Proof in a dispute."""
+
+    __tablename__ = "notice"
+    __table_args__ = (
+        _one_of("verdict", "verified", "forged", "malformed"),
+        Index("ix_notice_received_at", "received_at"),
+        {"comment": "append-only"},
+    )
+    id: UUID = Field(primary_key=True)
+    gateway: str = Field(sa_type=Text)
+    headers: dict[str, str] = Field(default_factory=dict, sa_type=JSONB)
+    body: bytes = Field(sa_type=LargeBinary)
+    verdict: str = Field(sa_type=Text)
+    reason: str = Field(default="", sa_type=Text)
+    received_at: datetime = Field(sa_type=INSTANT)
+
+
+class ReceiptRow(Base, table=True):
+    """One movement of money as a provider reported it, and what it was found to mean.
+
+    Every unique key leads with the business date (GMT+7), so that its index stays a day long.
+    """
+
+    __tablename__ = "receipt"
+    __table_args__ = (
+        _one_of("direction", "in", "out"),
+        CheckConstraint("amount_vnd > 0", name="amount_vnd"),
+        UniqueConstraint("business_date", "gateway", "provider_id"),
+        Index(
+            "uq_receipt_reference",
+            "business_date",
+            "account_no",
+            "reference",
+            unique=True,
+            postgresql_where=text("reference <> '' AND direction = 'in'"),
+        ),
+        Index("ix_receipt_owner_id_occurred_at", "owner_id", "occurred_at"),
+        Index(
+            "ix_receipt_payment_id",
+            "payment_id",
+            postgresql_where=text("payment_id IS NOT NULL"),
+        ),
+        {"comment": "append-only"},
+    )
+    business_date: date = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    owner_id: UUID | None = None
+    payee_id: UUID | None = None
+    payment_id: UUID | None = None
+    suggested_id: UUID | None = None
+    """The payment it may have been meant for; a person decides."""
+    stand_id: UUID | None = None
+    place_id: UUID | None = None
+    gateway: str = Field(sa_type=Text)
+    provider_id: str = Field(sa_type=Text)
+    reference: str = Field(sa_type=Text)
+    amount_vnd: int = Field(sa_type=BigInteger)
+    direction: str = Field(sa_type=Text)
+    outcome: str = Field(sa_type=Text)
+    memo: str = Field(sa_type=Text)
+    account_no: str = Field(sa_type=Text)
+    bank_bin: str = Field(sa_type=Text)
+    payment_ref: str = Field(sa_type=Text)
+    detail: str = Field(sa_type=Text)
+    digest: bytes = Field(sa_type=LargeBinary)
+    """Stands for the whole confirmation: the same id with other content is told apart."""
+    occurred_at: datetime = Field(sa_type=INSTANT)
+    recorded_at: datetime = Field(sa_type=INSTANT)
+
+
+# ── The ledger ──────────────────────────────────────────────────────────────────────────────────
+
+
+class AccountRow(Base, table=True):
+    """An account of one owner. Its balance counts on its normal side."""
+
+    __tablename__ = "account"
+    __table_args__ = (
+        _one_of(
+            "kind", "bank", "acquirer", "cash", "sales", "refunds", "fees", "charges", "suspense"
+        ),
+        CheckConstraint("lane BETWEEN 0 AND 63", name="lane"),
+        CheckConstraint("balance_vnd >= balance_vnd_min", name="balance_vnd_min"),
+        Index("ix_account_id", "id"),
+        Index("ix_account_owner_id", "owner_id"),
+        {"postgresql_with": {"fillfactor": "50"}},
+    )
+    lane: int = Field(sa_type=SmallInteger, primary_key=True)
+    id: UUID = Field(primary_key=True)
+    owner_id: UUID
+    kind: str = Field(sa_type=Text)
+    place: str = Field(default="", sa_type=Text)
+    balance_vnd: int = Field(default=0, sa_type=BigInteger)
+    balance_vnd_min: int | None = Field(default=None, sa_type=BigInteger)
+    balance_vnd_max: int | None = Field(default=None, sa_type=BigInteger)
+    opened_at: datetime = Field(sa_type=INSTANT)
+    closed_at: datetime | None = Field(default=None, sa_type=INSTANT)
+
+
+class TransferRow(Base, table=True):
+    """The journal: one row per transfer holds both legs, so double entry is by construction.
+
+    No foreign keys and no index per account: they would cost more than all the rest; `audit`
+    checks what they would say. The key grows with time within a lane.
+    """
+
+    __tablename__ = "transfer"
+    __table_args__ = (
+        CheckConstraint("amount_vnd > 0", name="amount_vnd"),
+        CheckConstraint("debit_id <> credit_id", name="legs"),
+        Index("ix_transfer_occurred_at", "occurred_at", postgresql_using="brin"),
+        {"comment": "append-only"},
+    )
+    lane: int = Field(sa_type=SmallInteger, primary_key=True)
+    kind: int = Field(sa_type=SmallInteger)
+    amount_vnd: int = Field(sa_type=BigInteger)
+    occurred_at: datetime = Field(sa_type=INSTANT)
+    recorded_at: datetime = Field(sa_type=INSTANT)
+    id: UUID = Field(primary_key=True)
+    owner_id: UUID
+    debit_id: UUID
+    credit_id: UUID
+    subject_id: UUID
+    place_id: UUID
+    digest: bytes = Field(sa_type=LargeBinary)
+
+
+# ── Events ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class EventRow(Base, table=True):
+    """A fact, appended in the transaction that makes it true. See `events` for the order."""
+
+    __tablename__ = "event"
+    __table_args__ = ({"comment": "append-only"},)
+    position: int = Field(
+        sa_type=BigInteger,
+        primary_key=True,
+        sa_column_kwargs={"server_default": text("payments.event_position()")},
+    )
+    kind: str = Field(sa_type=Text)
+    owner_id: UUID | None = None
+    subject_id: UUID
+    data: dict[str, Any] = Field(sa_type=JSONB)
+    at: datetime = Field(sa_type=INSTANT)
+
+
+class EventEpochRow(Base, table=True):
+    """How far transaction numbers of this server are behind those in `event`; one row."""
+
+    __tablename__ = "event_epoch"
+    __table_args__ = (CheckConstraint("id = 1", name="id"), {"comment": "append-only"})
+    id: int = Field(default=1, sa_type=SmallInteger, primary_key=True)
+    ahead: int = Field(default=0, sa_type=BigInteger)

@@ -1,0 +1,91 @@
+"""The append-only log of facts, and reading it in an order in which nothing is ever skipped.
+
+Numbers handed out before a commit become visible out of order, so a plain counter is no cursor: a
+slow transaction would publish a number that readers have passed already. A position therefore
+leads with the number of the writing transaction and counts within it:
+
+    position = (transaction number) * 2^20 + (1, 2, 3, … within the transaction)
+
+A reader is given only positions of transactions older than every one that is still open (the
+`xmin` of its snapshot). What commits later has a larger transaction number, so a larger position.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from payments.tables import EventRow
+
+CHANNEL = "payments_event"
+"""PostgreSQL channel that is notified, without payload, whenever a transaction appended."""
+START = 0
+"""Before the first event."""
+EVENT_COUNT_MAX = 10_000
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One fact. `data` is plain JSON."""
+
+    position: int
+    kind: str
+    owner_id: UUID | None
+    subject_id: UUID
+    data: dict[str, Any]
+    at: datetime
+
+
+async def append(
+    db: AsyncSession,
+    kind: str,
+    owner_id: UUID | None,
+    subject_id: UUID,
+    data: dict[str, Any],
+    at: datetime,
+) -> None:
+    """Add a fact to the caller's transaction; readers see it, and are woken, after its commit."""
+    db.add(EventRow(kind=kind, owner_id=owner_id, subject_id=subject_id, data=data, at=at))
+    await db.flush()
+    await db.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
+
+
+async def events_after(db: AsyncSession, position: int, limit: int) -> Sequence[Event]:
+    """The next events after `position` that no open transaction can still precede, in order.
+
+    Continue with the last event's position. Empty while there is nothing new, or while an older
+    transaction is still open anywhere on the server.
+    """
+    assert 0 < limit <= EVENT_COUNT_MAX
+    rows = await db.exec(
+        select(EventRow)
+        .where(
+            col(EventRow.position) > position,
+            col(EventRow.position) < text("payments.event_horizon()"),
+        )
+        .order_by(col(EventRow.position))
+        .limit(limit)
+    )
+    return [_event(row) for row in rows.all()]
+
+
+async def continue_after_restore(db: AsyncSession) -> None:
+    """Let new events come after all old ones again, once a dump was restored on another server.
+
+    Transaction numbers start anew there. Run it as the owner, before anything appends.
+    """
+    await db.execute(
+        text(
+            "UPDATE payments.event_epoch SET ahead = GREATEST(ahead,"
+            " COALESCE((SELECT max(position) >> 20 FROM payments.event), 0)"
+            " + 1 - pg_current_xact_id()::text::bigint)"
+        )
+    )
+
+
+def _event(row: EventRow) -> Event:
+    return Event(row.position, row.kind, row.owner_id, row.subject_id, row.data, row.at)
