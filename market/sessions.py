@@ -1,0 +1,160 @@
+"""Sessions of signed-in browsers, and how often one may try; both in PostgreSQL."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel import col, delete, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from market.errors import TooManyAttempts
+from market.people import SignedIn, signed_in_of, signed_in_query
+from market.tables import AttemptRow, PersonRow, SessionRow, SignInCodeRow
+
+LIFETIME = timedelta(days=30)
+"""A till stays signed in while it is used at least once a month."""
+RENEW_AFTER = timedelta(hours=1)
+"""Seen again after this long, a session is prolonged; not on every request."""
+TOKEN_BYTES = 32
+
+WINDOW = timedelta(minutes=15)
+PHONE_ATTEMPTS_MAX = 5
+"""Wrong PINs for one phone in a window: 10,000 PINs then take three weeks, and somebody notices."""
+ADDRESS_ATTEMPTS_MAX = 60
+"""Wrong PINs from one address in a window; a whole hall may stand behind one address."""
+LOOKUP_ATTEMPTS_MAX = 40
+"""Account names one person may have looked up in a window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session found by its token."""
+
+    me: SignedIn
+    is_renewed: bool
+    """Prolonged just now: send the cookie again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What a phone number can be proved with; nothing where nobody has it."""
+
+    person_id: UUID | None = None
+    phone: str = ""
+    pin_hash: str = ""
+    code_hash: str = ""
+
+
+def token_hash(token: str) -> bytes:
+    """What is stored: whoever reads the table cannot sign in."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def open_session(db: AsyncSession, person_id: UUID, *, now: datetime) -> str:
+    """Open a session; the token for the cookie."""
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    db.add(
+        SessionRow(
+            token_hash=token_hash(token), person_id=person_id, created_at=now,
+            expires_at=now + LIFETIME, seen_at=now,
+        )
+    )  # fmt: skip
+    await db.execute(delete(SessionRow).where(col(SessionRow.expires_at) < now))
+    return token
+
+
+async def load(db: AsyncSession, token: str, *, now: datetime, day: date) -> Session | None:
+    """Whose token this is and what they may do; None if it is unknown or has expired."""
+    row = (
+        await db.execute(_LOAD, {"token_hash": token_hash(token), "now": now, "day": day})
+    ).one_or_none()
+    if row is None:
+        return None
+    is_renewed = now - row.seen_at >= RENEW_AFTER
+    if is_renewed:
+        await db.execute(
+            _RENEW, {"token_hash": token_hash(token), "now": now, "expires_at": now + LIFETIME}
+        )
+    return Session(signed_in_of(row), is_renewed)
+
+
+async def close_session(db: AsyncSession, token: str) -> None:
+    """End one session."""
+    await db.execute(delete(SessionRow).where(col(SessionRow.token_hash) == token_hash(token)))
+
+
+async def close_sessions_of(db: AsyncSession, person_id: UUID) -> None:
+    """End every session of a person: a new PIN, a lost phone."""
+    await db.execute(delete(SessionRow).where(col(SessionRow.person_id) == person_id))
+
+
+async def secrets_of(db: AsyncSession, phone: str, *, now: datetime) -> Secrets:
+    """Hashes to compare a PIN or a code with."""
+    rows = await db.exec(
+        select(PersonRow, SignInCodeRow)
+        .join(SignInCodeRow, col(SignInCodeRow.person_id) == PersonRow.id, isouter=True)
+        .where(PersonRow.phone == phone)
+    )
+    found = rows.one_or_none()
+    if found is None:
+        return Secrets()
+    person, code = found
+    code_hash = code.code_hash if code is not None and code.expires_at > now else ""
+    return Secrets(person.id, person.phone, person.pin_hash, code_hash)
+
+
+# ── Attempts ────────────────────────────────────────────────────────────────────────────────────
+
+
+def window_start(now: datetime) -> datetime:
+    """The quarter of an hour an instant falls into."""
+    whole = int(WINDOW.total_seconds())
+    return datetime.fromtimestamp(int(now.timestamp()) // whole * whole, UTC)
+
+
+def attempt_key(kind: str, value: str) -> str:
+    """What attempts are counted under; no phone number stands there to be read."""
+    return f"{kind}:{hashlib.sha256(value.encode()).hexdigest()[:24]}"
+
+
+async def count_attempt(db: AsyncSession, key: str, count_max: int, *, now: datetime) -> int:
+    """Count one attempt before it is made; how many are left. The caller commits either way.
+
+    Raises: TooManyAttempts.
+    """
+    row = await db.execute(_COUNT, {"key": key, "start": window_start(now)})
+    count = int(row.scalar_one())
+    if count > count_max:
+        left = window_start(now) + WINDOW - now
+        raise TooManyAttempts(max(1, -(-int(left.total_seconds()) // 60)))
+    return count_max - count
+
+
+async def forget_attempts(db: AsyncSession, *keys: str, now: datetime) -> None:
+    """It was the right person: take the attempt back. Also sweeps windows of days ago."""
+    for key in keys:
+        await db.execute(_TAKE_BACK, {"key": key, "start": window_start(now)})
+    await db.execute(
+        delete(AttemptRow).where(col(AttemptRow.window_start) < now - timedelta(days=1))
+    )
+
+
+_COUNT = text(
+    "INSERT INTO market.attempt AS a (key, window_start, count) VALUES (:key, :start, 1)"
+    " ON CONFLICT (key, window_start) DO UPDATE SET count = a.count + 1 RETURNING count"
+)
+_TAKE_BACK = text(
+    "UPDATE market.attempt SET count = count - 1"
+    " WHERE key = :key AND window_start = :start AND count > 0"
+)
+_RENEW = text(
+    "UPDATE market.session SET seen_at = :now, expires_at = :expires_at"
+    " WHERE token_hash = :token_hash"
+)
+_LOAD = signed_in_query(
+    "SELECT person_id, seen_at FROM market.session"
+    " WHERE token_hash = :token_hash AND expires_at > :now"
+)
