@@ -103,12 +103,12 @@ def _value(bare: str, text: str) -> int:
     whole, _, fraction = number.replace(",", ".").partition(".")
     if len(fraction) > 2 or (fraction and tail):
         raise AmountAmbiguous(text)  # 1.500tr may be 1.500 triệu or one and a half
-    return int(whole) * 10**power + _part(fraction, power) + _tail(tail, power, text)
+    return int(whole + "0" * power) + _part(fraction, power) + _tail(tail, power, text)
 
 
 def _part(digits: str, power: int) -> int:
     """Decimals of a unit in đồng: “25” of a million is 250,000."""
-    return int(digits or 0) * 10 ** (power - len(digits))
+    return int(digits.ljust(power, "0"))
 
 
 def _tail(tail: str | None, power: int, text: str) -> int:

@@ -1,0 +1,138 @@
+"""What every provider of notices has in common: the protocol, its values and its errors. Pure."""
+
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Protocol
+
+from payments.confirmation import Confirmation
+from payments.errors import PaymentError
+
+VIETNAM = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
+"""Timestamps of Vietnamese banks and of VNPAY carry no zone and mean this one."""
+WINDOW = timedelta(seconds=300)
+"""How far a signed timestamp may be from now: older is a replay. SePay and Stripe say so."""
+BODY_LENGTH_MAX = 256 * 1024
+"""No provider's notice comes near; a larger one is refused before it is read."""
+AMOUNT_VND_MAX = 10**14
+"""Beyond every account there is: a number that cannot be money."""
+
+
+class GatewayError(PaymentError):
+    """Something between a provider and us went wrong."""
+
+    code = "gateway_error"
+
+    def __init__(self, gateway: str, message: str) -> None:
+        super().__init__(message)
+        self.gateway = gateway
+
+
+class NoticeForged(GatewayError):
+    """The signature or key is missing or wrong: nobody we know sent this."""
+
+    code = "notice_forged"
+
+
+class NoticeStale(NoticeForged):
+    """Rightly signed, but too long ago or in the future: perhaps a replay."""
+
+    code = "notice_stale"
+
+
+class NoticeMalformed(GatewayError):
+    """Rightly signed, but not what the provider documents."""
+
+    code = "notice_malformed"
+
+
+class GatewayUnavailable(GatewayError):
+    """No answer that can be trusted: what happened is unknown and must be asked again."""
+
+    code = "gateway_unavailable"
+
+
+class GatewayRefused(GatewayError):
+    """The provider answered, and the answer is no."""
+
+    code = "gateway_refused"
+
+    def __init__(self, gateway: str, message: str, *, reason: str = "") -> None:
+        super().__init__(gateway, message)
+        self.reason = reason
+        """The provider's own code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What came in, as it came: header names in lower case, the body as bytes, the raw query."""
+
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the provider wants to hear."""
+
+    status: int
+    body: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """One secret, or two while one replaces the other. Never printed."""
+
+    current: str = field(repr=False)
+    previous: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        assert self.current.strip(), "a blank secret would let everybody in"
+
+    @property
+    def valid(self) -> tuple[str, ...]:
+        """Those that verify; only the current one signs."""
+        return (self.current, self.previous) if self.previous.strip() else (self.current,)
+
+    def matches(self, given: str, signed_with: Callable[[str], str]) -> bool:
+        """Whether `given` is the hex signature one of the secrets makes; in constant time."""
+        sent = given.strip().lower().encode("utf-8", "replace")
+        results = [hmac.compare_digest(sent, signed_with(one).encode()) for one in self.valid]
+        return any(results)
+
+    def equals(self, given: str) -> bool:
+        """Whether `given` is one of the secrets itself; in constant time."""
+        sent = given.encode("utf-8", "replace")
+        results = [hmac.compare_digest(sent, one.encode()) for one in self.valid]
+        return any(results)
+
+
+class Gateway(Protocol):
+    """A provider whose notices we take."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in `Confirmation.gateway`."""
+
+    def verify(self, notice: Notice, now: datetime) -> Confirmation | None:
+        """What the notice proves; None where it is genuine and tells of no money (a test ping).
+
+        Raises: NoticeForged, NoticeStale, NoticeMalformed.
+        """
+
+    def answer(self, outcome: str) -> Answer:
+        """How to tell the provider, by the name of the settlement's outcome."""
+
+    def refusal(self, error: GatewayError) -> Answer:
+        """How to tell the provider that its notice was not taken."""
+
+
+def require_fresh(gateway: str, stamped: datetime, now: datetime) -> None:
+    """Nothing, if the signed instant is within the window around now.
+
+    Raises: NoticeStale.
+    """
+    if abs(now - stamped) > WINDOW:
+        raise NoticeStale(gateway, "The signed time is more than 300 seconds away.")

@@ -1,0 +1,167 @@
+"""Stripe's events: the documented signature, tolerance, two secrets, which events are money."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import stripe as library
+
+from payments.gateways import Gateway, Notice, NoticeForged, NoticeMalformed, NoticeStale, Secrets
+from payments.gateways.stripe import (
+    AmountUnsupported,
+    LiveKeyRefused,
+    StripeClient,
+    StripeConfig,
+    StripeGateway,
+    sign,
+)
+
+SECRET = "whsec_demo_stripe"
+SENT = 1795403842
+NOW = datetime.fromtimestamp(SENT, UTC)
+CONFIG = StripeConfig("sk_test_chodemo", Secrets(SECRET))
+GATEWAY = StripeGateway(CONFIG)
+BODY = (
+    b'{"id":"evt_demo_1","object":"event","type":"payment_intent.succeeded","data":{"object":{"id":'
+    b'"pi_demo_1","object":"payment_intent","amount":85000,"currency":"vnd","metadata":{"order":'
+    b'"HD000123"}}}}'
+)
+SIGNATURE = "3e2c9b8fff01b8797035f22e437d109b90cac1d4db5c511770de04832f0fc71c"
+
+
+def signed(body: bytes, secret: str = SECRET) -> Notice:
+    return Notice(body, {"stripe-signature": sign(secret, SENT, body)})
+
+
+def event(kind: str, **fields: object) -> Notice:
+    intent = {
+        "id": "pi_1",
+        "object": "payment_intent",
+        "amount": 85_000,
+        "currency": "vnd",
+        "metadata": {"payment_ref": "ref-1"},
+        **fields,
+    }
+    body = {"id": "evt_1", "type": kind, "created": SENT, "data": {"object": intent}}
+    return signed(json.dumps(body).encode())
+
+
+def test_the_documented_event_is_signed_to_the_letter() -> None:
+    assert sign(SECRET, SENT, BODY) == f"t={SENT},v1={SIGNATURE}"
+
+
+def test_the_official_library_signs_alike() -> None:
+    header = library.WebhookSignature.generate_signature_header(BODY.decode(), SECRET, SENT)
+
+    assert header == sign(SECRET, SENT, BODY)
+
+
+def test_the_documented_event_is_taken() -> None:
+    found = GATEWAY.verify(signed(BODY), NOW)
+
+    assert found is not None
+    assert (found.provider_id, found.amount_vnd, found.succeeded) == ("pi_demo_1", 85_000, True)
+
+
+def test_an_event_names_our_payment_and_its_time() -> None:
+    found = GATEWAY.verify(event("payment_intent.succeeded"), NOW)
+
+    assert found is not None
+    assert (found.payment_ref, found.occurred_at) == ("ref-1", NOW)
+
+
+def test_a_failed_try_does_not_take_the_id_of_a_later_success() -> None:
+    failed = GATEWAY.verify(event("payment_intent.payment_failed"), NOW)
+    succeeded = GATEWAY.verify(event("payment_intent.succeeded"), NOW)
+
+    assert failed is not None
+    assert succeeded is not None
+    assert not failed.succeeded
+    assert failed.provider_id != succeeded.provider_id
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["checkout.session.completed", "charge.refunded", "charge.succeeded", "balance.available"],
+)
+def test_events_that_bring_no_money_are_genuine_and_nothing(kind: str) -> None:
+    assert GATEWAY.verify(event(kind), NOW) is None
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        f"t={SENT}",
+        f"v1={SIGNATURE}",
+        f"t={SENT},v0={SIGNATURE}",
+        f"t={SENT + 1},v1={SIGNATURE}",
+        f"t=now,v1={SIGNATURE}",
+        f"t={SENT},v1={SIGNATURE[:-1]}",
+        f"t={SENT},v1=é",
+        "t=,v1=",
+    ],
+)
+def test_an_event_nobody_signed_is_forged(header: str) -> None:
+    with pytest.raises(NoticeForged):
+        GATEWAY.verify(Notice(BODY, {"stripe-signature": header}), NOW)
+
+
+def test_one_right_signature_among_several_is_enough() -> None:
+    header = f"t={SENT},v1={'0' * 64},v1={SIGNATURE},v0=abc"
+
+    assert GATEWAY.verify(Notice(BODY, {"stripe-signature": header}), NOW) is not None
+
+
+@pytest.mark.parametrize("seconds", [-301, 301])
+def test_an_old_event_is_stale(seconds: int) -> None:
+    with pytest.raises(NoticeStale):
+        GATEWAY.verify(signed(BODY), NOW + timedelta(seconds=seconds))
+
+
+def test_both_secrets_hold_while_one_replaces_the_other() -> None:
+    gateway = StripeGateway(StripeConfig("sk_test_x", Secrets("whsec_new", SECRET)))
+
+    assert gateway.verify(signed(BODY, "whsec_new"), NOW)
+    assert gateway.verify(signed(BODY, SECRET), NOW)
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        signed(b""),
+        signed(b"[]"),
+        signed(b'{"id":"evt","type":"payment_intent.succeeded","data":{}}'),
+        event("payment_intent.succeeded", currency="usd"),
+        event("payment_intent.succeeded", amount=0),
+        event("payment_intent.succeeded", amount="85000"),
+    ],
+)
+def test_a_signed_event_that_makes_no_sense_is_malformed(notice: Notice) -> None:
+    with pytest.raises(NoticeMalformed):
+        GATEWAY.verify(notice, NOW)
+
+
+@pytest.mark.parametrize("key", ["sk_live_1", "rk_live_1"])
+def test_live_keys_are_refused_unless_allowed(key: str) -> None:
+    with pytest.raises(LiveKeyRefused):
+        StripeConfig(key, Secrets(SECRET))
+    assert StripeConfig(key, Secrets(SECRET), live_allowed=True).key == key
+
+
+@pytest.mark.parametrize("amount_vnd", [0, 12_999, 100_000_000])
+async def test_amounts_stripe_cannot_take_are_refused_before_asking(amount_vnd: int) -> None:
+    client = StripeClient(CONFIG)
+
+    with pytest.raises(AmountUnsupported):
+        await client.open_intent("ref-1", amount_vnd, "Rau", idempotency_key="pay:1")
+    await client.close()
+
+
+def test_the_gateway_fits_the_protocol_and_hides_its_secrets() -> None:
+    gateway: Gateway = GATEWAY
+
+    assert gateway.answer("settled").status == 200
+    assert gateway.refusal(NoticeForged("stripe", "")).status == 400
+    assert SECRET not in repr(gateway)
+    assert "sk_test_chodemo" not in repr(gateway)
