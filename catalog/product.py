@@ -241,15 +241,20 @@ def _problems_of_name(name: str) -> Iterator[Problem]:
 def _problems_of_texts(product: Product) -> Iterator[Problem]:
     if len(product.description) > DESCRIPTION_LENGTH_MAX:
         yield Problem("description", "too_long", str(DESCRIPTION_LENGTH_MAX))
-    if "\0" in product.description:
+    if _is_unstorable(product.description):
         yield Problem("description", "signs")
     if len(product.sku) > SKU_LENGTH_MAX or not _SKU.fullmatch(product.sku):
         yield Problem("sku", "form", product.sku[:SKU_LENGTH_MAX])
     if not _ICON.fullmatch(product.icon):
         yield Problem("icon", "form")
     origin = product.origin
-    if any("\0" in text for text in (origin.province, origin.commune, origin.producer)):
+    if any(map(_is_unstorable, (origin.province, origin.commune, origin.producer))):
         yield Problem("origin", "signs")
+
+
+def _is_unstorable(text: str) -> bool:
+    # PostgreSQL keeps no NUL, UTF-8 no half of a surrogate pair.
+    return any(sign == "\0" or unicodedata.category(sign) == "Cs" for sign in text)
 
 
 def _problems_of_price(product: Product) -> Iterator[Problem]:

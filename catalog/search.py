@@ -53,7 +53,8 @@ async def find(
     """
     size = min(max(page_size, 1), PAGE_SIZE_MAX)
     number = min(max(page, 1), PAGE_MAX)
-    typed = tidy(query[:QUERY_LENGTH_MAX]).lower()
+    printable = "".join(sign if sign.isprintable() else " " for sign in query[:QUERY_LENGTH_MAX])
+    typed = tidy(printable).lower()
     conditions: list[ColumnElement[bool]] = [col(ProductRow.status) == Status.READY.value]
     if owner_ids is not None:
         conditions.append(col(ProductRow.owner_id).in_(list(owner_ids)))
