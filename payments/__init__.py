@@ -1,1 +1,147 @@
-"""QR payments on a double-entry ledger."""
+"""QR payments on a double-entry ledger. What is named here is a promise.
+
+    ledger = payments.Ledger("postgresql:///shop")
+    await ledger.start()
+    settled = await ledger.settle(confirmation, receipt_id=new_id, now=now)
+
+Gateways, QR codes and speech are modules of their own: `payments.gateways`, `payments.qr`, ….
+"""
+
+from payments.checkout import (
+    cancel_payment,
+    expire_payments,
+    open_payment,
+    payment,
+    register_payee,
+    register_stand,
+    retire_payee,
+)
+from payments.confirmation import Confirmation
+from payments.errors import (
+    AmountOutOfRange,
+    CashRefused,
+    CodeInvalid,
+    CodeTaken,
+    ConfirmationInvalid,
+    LedgerBusy,
+    LedgerClosed,
+    LedgerError,
+    LedgerUnavailable,
+    NotDurable,
+    PayeeRetired,
+    PayeeTaken,
+    PayeeUnknown,
+    PaymentError,
+    PaymentExpiryInvalid,
+    PaymentIdReused,
+    PaymentNotOpen,
+    PaymentUnknown,
+    PostTooLarge,
+    SettlementFailed,
+    StandIdReused,
+)
+from payments.events import Event, continue_after_restore, events_after
+from payments.ledger.accounts import AccountKind, AccountName, account_id
+from payments.ledger.audit import Problem, Report, audit
+from payments.ledger.balances import (
+    AccountView,
+    Entry,
+    accounts_of,
+    balance_vnd,
+    balance_vnd_at,
+    open_accounts,
+    statement,
+)
+from payments.ledger.transfer import Outcome, Transfer, TransferKind
+from payments.ledger.writer import CashSale, Ledger
+from payments.memo import find_codes, is_code, new_code
+from payments.migrations import migrate
+from payments.notices import Notice, keep_notice, notices
+from payments.payment import (
+    AMOUNT_VND_MAX,
+    AMOUNT_VND_MIN,
+    OpenPayment,
+    Payee,
+    Payment,
+    PaymentState,
+)
+from payments.qr import write_vietqr
+from payments.receipts import Receipt, Taking, receipts_for, receipts_of, takings
+from payments.settlement import Settled, SettlementOutcome
+from payments.speech import announcement, spoken_vnd
+
+__all__ = [
+    "AMOUNT_VND_MAX",
+    "AMOUNT_VND_MIN",
+    "AccountKind",
+    "AccountName",
+    "AccountView",
+    "AmountOutOfRange",
+    "CashRefused",
+    "CashSale",
+    "CodeInvalid",
+    "CodeTaken",
+    "Confirmation",
+    "ConfirmationInvalid",
+    "Entry",
+    "Event",
+    "Ledger",
+    "LedgerBusy",
+    "LedgerClosed",
+    "LedgerError",
+    "LedgerUnavailable",
+    "NotDurable",
+    "Notice",
+    "OpenPayment",
+    "Outcome",
+    "Payee",
+    "PayeeRetired",
+    "PayeeTaken",
+    "PayeeUnknown",
+    "Payment",
+    "PaymentError",
+    "PaymentExpiryInvalid",
+    "PaymentIdReused",
+    "PaymentNotOpen",
+    "PaymentState",
+    "PaymentUnknown",
+    "PostTooLarge",
+    "Problem",
+    "Receipt",
+    "Report",
+    "Settled",
+    "SettlementFailed",
+    "SettlementOutcome",
+    "StandIdReused",
+    "Taking",
+    "Transfer",
+    "TransferKind",
+    "account_id",
+    "accounts_of",
+    "announcement",
+    "audit",
+    "balance_vnd",
+    "balance_vnd_at",
+    "cancel_payment",
+    "continue_after_restore",
+    "events_after",
+    "expire_payments",
+    "find_codes",
+    "is_code",
+    "keep_notice",
+    "migrate",
+    "new_code",
+    "notices",
+    "open_accounts",
+    "open_payment",
+    "payment",
+    "receipts_for",
+    "receipts_of",
+    "register_payee",
+    "register_stand",
+    "retire_payee",
+    "spoken_vnd",
+    "statement",
+    "takings",
+    "write_vietqr",
+]

@@ -52,9 +52,12 @@ async def open_payment(db: AsyncSession, command: OpenPayment, *, now: datetime)
     if known is not None:
         return _same(known, command)
     await _check(db, command, now)
-    inserted = await db.execute(
-        insert(PaymentRow)
-        .values(
+    if not await _reserve(
+        db, command.code, command.owner_id, "payment", command.id, command.place_id, now
+    ):
+        return await _opened_meanwhile(db, command)
+    await db.execute(
+        insert(PaymentRow).values(
             id=command.id,
             owner_id=command.owner_id,
             place_id=command.place_id,
@@ -68,16 +71,6 @@ async def open_payment(db: AsyncSession, command: OpenPayment, *, now: datetime)
             opened_at=now,
             expires_at=command.expires_at,
         )
-        .on_conflict_do_nothing()
-        .returning(col(PaymentRow.id))
-    )
-    if inserted.scalar_one_or_none() is None:  # another request was faster
-        known = await payment(db, command.id)
-        if known is None:  # and is not ours to see
-            raise PaymentIdReused(command.id)
-        return _same(known, command)
-    await _reserve(
-        db, command.code, command.owner_id, "payment", command.id, command.place_id, now
     )
     opened = await payment(db, command.id)
     assert opened is not None
@@ -111,9 +104,7 @@ async def expire_payments(
     """
     rows = await db.exec(
         select(PaymentRow)
-        .where(
-            col(PaymentRow.state).in_(WAITING), col(PaymentRow.expires_at) < now - grace
-        )
+        .where(col(PaymentRow.state).in_(WAITING), col(PaymentRow.expires_at) < now - grace)
         .order_by(col(PaymentRow.id))
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -194,7 +185,8 @@ async def register_stand(
     rows = await db.exec(select(CodeRow).where(CodeRow.subject_id == stand_id))
     known = rows.one_or_none()
     if known is None:
-        await _reserve(db, code, owner_id, "stand", stand_id, place_id, now)
+        if not await _reserve(db, code, owner_id, "stand", stand_id, place_id, now):
+            raise CodeTaken(code)
         return
     if (known.code, known.owner_id, known.place_id) != (code, owner_id, place_id):
         raise StandIdReused(stand_id)
@@ -220,6 +212,16 @@ async def _check(db: AsyncSession, command: OpenPayment, now: datetime) -> None:
         raise PayeeRetired(command.payee_id)
 
 
+async def _opened_meanwhile(db: AsyncSession, command: OpenPayment) -> Payment:
+    """Why the code could not be had: another request was faster with this id, or it is taken."""
+    known = await payment(db, command.id)
+    if known is not None:
+        return _same(known, command)
+    if await db.get(CodeRow, (command.code, command.owner_id)) is not None:
+        raise CodeTaken(command.code)
+    raise PaymentIdReused(command.id)  # by an owner we may not see
+
+
 async def _reserve(
     db: AsyncSession,
     code: str,
@@ -228,8 +230,11 @@ async def _reserve(
     subject_id: UUID,
     place_id: UUID | None,
     now: datetime,
-) -> None:
-    """Codes are unique per owner: 29^5 of them would not last a province for a week."""
+) -> bool:
+    """Take a code; False where it, or its subject, has one already.
+
+    Codes are unique per owner: 29^5 of them would not last a province for a week.
+    """
     inserted = await db.execute(
         insert(CodeRow)
         .values(
@@ -243,8 +248,7 @@ async def _reserve(
         .on_conflict_do_nothing()
         .returning(col(CodeRow.code))
     )
-    if inserted.scalar_one_or_none() is None:
-        raise CodeTaken(code)
+    return inserted.scalar_one_or_none() is not None
 
 
 async def _locked(db: AsyncSession, payment_id: UUID) -> PaymentRow:
@@ -254,9 +258,7 @@ async def _locked(db: AsyncSession, payment_id: UUID) -> PaymentRow:
     return row
 
 
-async def _end(
-    db: AsyncSession, row: PaymentRow, state: PaymentState, now: datetime
-) -> Payment:
+async def _end(db: AsyncSession, row: PaymentRow, state: PaymentState, now: datetime) -> Payment:
     row.state = state.value
     row.ended_at = now
     db.add(row)

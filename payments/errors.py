@@ -173,7 +173,9 @@ class NotDurable(LedgerError):
     code = "not_durable"
 
     def __init__(self, setting: str, value: str) -> None:
-        super().__init__(f"PostgreSQL runs with {setting}={value}: acknowledged money could be lost.")
+        super().__init__(
+            f"PostgreSQL runs with {setting}={value}: acknowledged money could be lost."
+        )
         self.setting = setting
         self.value = value
 

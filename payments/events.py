@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -49,8 +49,11 @@ async def append(
     at: datetime,
 ) -> None:
     """Add a fact to the caller's transaction; readers see it, and are woken, after its commit."""
-    db.add(EventRow(kind=kind, owner_id=owner_id, subject_id=subject_id, data=data, at=at))
-    await db.flush()
+    await db.execute(
+        insert(EventRow).values(
+            kind=kind, owner_id=owner_id, subject_id=subject_id, data=data, at=at
+        )
+    )
     await db.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
 
 

@@ -91,9 +91,7 @@ async def notices(
 ) -> Sequence[Notice]:
     """The newest notices first, of one verdict if given; continue with the last `received_at`."""
     assert 0 < limit <= NOTICE_COUNT_MAX
-    query = select(NoticeRow).order_by(
-        col(NoticeRow.received_at).desc(), col(NoticeRow.id).desc()
-    )
+    query = select(NoticeRow).order_by(col(NoticeRow.received_at).desc(), col(NoticeRow.id).desc())
     if verdict is not None:
         query = query.where(NoticeRow.verdict == verdict)
     if before is not None:
@@ -104,9 +102,7 @@ async def notices(
 
 def _notice(row: NoticeRow) -> Notice:
     verdict: Verdict = row.verdict  # type: ignore[assignment]  # the table's CHECK names the same words
-    return Notice(
-        row.id, row.gateway, row.headers, row.body, verdict, row.reason, row.received_at
-    )
+    return Notice(row.id, row.gateway, row.headers, row.body, verdict, row.reason, row.received_at)
 
 
 def _storable(value: str) -> str:

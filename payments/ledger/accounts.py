@@ -31,7 +31,13 @@ class AccountKind(StrEnum):
 
 
 DEBIT_NORMAL = frozenset(
-    {AccountKind.BANK, AccountKind.ACQUIRER, AccountKind.CASH, AccountKind.REFUNDS, AccountKind.FEES}
+    {
+        AccountKind.BANK,
+        AccountKind.ACQUIRER,
+        AccountKind.CASH,
+        AccountKind.REFUNDS,
+        AccountKind.FEES,
+    }
 )
 """Kinds that grow by debits; the others grow by credits."""
 NEVER_BELOW_ZERO = frozenset({AccountKind.SALES, AccountKind.CHARGES, AccountKind.SUSPENSE})

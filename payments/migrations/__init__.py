@@ -6,7 +6,8 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from payments.tables import Base
 
@@ -17,6 +18,16 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     """Bring schema `payments` to `revision`; safe to repeat. The caller commits."""
     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
     command.upgrade(_config(connection), revision)
+
+
+async def migrate(url: str) -> None:
+    """Bring schema `payments` of the database at this libpq URL up to date, for use as a library."""
+    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"))
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(upgrade)
+    finally:
+        await engine.dispose()
 
 
 def differences(connection: Connection) -> list[object]:

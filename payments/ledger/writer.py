@@ -1,0 +1,372 @@
+"""The ledger: a queue and one connection that commits many at once.
+
+Group commit without a timer: while one batch commits the next gathers, so a lone transfer waits
+for nobody and a crowd shares one commit. What is answered is durable. A batch that fails is
+halved until the one bad item is alone; a batch whose commit was cut off is run again, which is
+safe because every item is known by its own id.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from payments import settlement
+from payments.confirmation import Confirmation
+from payments.errors import (
+    AmountOutOfRange,
+    CashRefused,
+    LedgerBusy,
+    LedgerClosed,
+    LedgerUnavailable,
+    NotDurable,
+    PostTooLarge,
+    SettlementFailed,
+)
+from payments.ledger import batch, statements
+from payments.ledger.accounts import AccountKind, AccountName
+from payments.ledger.batch import AccountsMissing, Answer, Fact, Item, Posting, Settling
+from payments.ledger.transfer import Outcome, Transfer, TransferKind
+from payments.payment import AMOUNT_VND_MAX, AMOUNT_VND_MIN
+
+BATCH_MAX = 8_000
+"""Transfers in one commit: beyond it the rate no longer grows, only the wait does."""
+QUEUE_MAX = 50_000
+"""Transfers that may wait: a few seconds of work, and bounded memory."""
+ACCOUNTS_KNOWN_MAX = 200_000
+"""Accounts remembered to exist; the memory is emptied when it is full."""
+RETRY_SECONDS = 20.0
+"""How long a batch waits for a lost database before its callers are told."""
+PAUSE_SECONDS_MIN = 0.02
+PAUSE_SECONDS_MAX = 1.0
+COMMAND_SECONDS_MAX = 60.0
+CONFLICT_COUNT_MAX = 3
+"""Runs of a batch that another writer disturbs before it is treated as broken."""
+DURABLE = {
+    "fsync": {"on"},
+    "full_page_writes": {"on"},
+    "synchronous_commit": {"on", "remote_write", "remote_apply"},
+}
+TRANSIENT = ("08", "25006", "53", "57", "58")
+"""Beginnings of SQLSTATEs that say the server, not the item, is in trouble."""
+
+log = logging.getLogger("payments.ledger")
+
+
+class CashSale(msgspec.Struct, frozen=True, kw_only=True):
+    """Cash that a vendor took. `id` is the sale's, and the idempotency key."""
+
+    id: UUID
+    owner_id: UUID
+    place_id: UUID | None = None
+    amount_vnd: int
+    occurred_at: datetime
+
+
+class Ledger:
+    """The door to the journal for one process; several may write to one database at once."""
+
+    def __init__(
+        self,
+        dsn: str,
+        role: str | None = None,
+        *,
+        queue_max: int = QUEUE_MAX,
+        batch_max: int = BATCH_MAX,
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
+        self._dsn = dsn
+        self._role = role
+        self._queue_max = queue_max
+        self._batch_max = batch_max
+        self._retry_seconds = retry_seconds
+        self._pending: deque[Item] = deque()
+        self._queued = 0
+        self._wake = asyncio.Event()
+        self._is_open = False
+        self._task: asyncio.Task[None] | None = None
+        self._connection: Any = None
+        self._known: set[UUID] = set()
+        self.batch_count = 0
+        """Commits so far."""
+
+    @property
+    def queued(self) -> int:
+        """Transfers and confirmations that wait for their commit."""
+        return self._queued
+
+    async def start(self) -> None:
+        """Connect and take work.
+
+        Raises: NotDurable; whatever the driver raises where there is no database.
+        """
+        assert self._task is None
+        self._connection = await self._connect()
+        self._is_open = True
+        self._task = asyncio.create_task(self._run(), name="ledger")
+
+    async def close(self) -> None:
+        """Take nothing more, commit what waits, disconnect."""
+        self._is_open = False
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+            self._task = None
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def post(
+        self,
+        *transfers: Transfer,
+        linked: bool = False,
+        opening: Sequence[AccountName] = (),
+        facts: Sequence[Fact] = (),
+    ) -> list[Outcome]:
+        """Each transfer's outcome, in order, once what was posted is durable.
+
+        `linked`: all or none, of one owner. `opening`: accounts to open where they do not exist.
+        `facts`: events to append if every transfer is posted by this very call.
+        Raises: LedgerBusy, LedgerUnavailable, LedgerClosed, PostTooLarge.
+        """
+        if not transfers:
+            return []
+        answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+        self._enqueue(Posting(transfers, linked, opening, facts, answer))
+        return await answer
+
+    async def settle(
+        self, confirmation: Confirmation, *, receipt_id: UUID, now: datetime
+    ) -> settlement.Settled:
+        """What became of a verified confirmation, once receipt, payment, transfers and event are
+        durable together. The same movement told again changes nothing, under any `receipt_id`.
+
+        Raises: ConfirmationInvalid, SettlementFailed, LedgerBusy, LedgerUnavailable, LedgerClosed.
+        """
+        reading = settlement.read(confirmation)
+        answer: asyncio.Future[settlement.Settled] = asyncio.get_running_loop().create_future()
+        self._enqueue(Settling(reading, receipt_id, now, answer))
+        return await answer
+
+    async def record_cash(self, sale: CashSale, *, now: datetime) -> Outcome:
+        """Cash takings stand beside the others; POSTED, or ALREADY_POSTED on a repeat.
+
+        The event is a `receipt.recorded` with outcome "cash".
+        Raises: AmountOutOfRange; CashRefused where the outcome is any other.
+        """
+        if not AMOUNT_VND_MIN <= sale.amount_vnd <= AMOUNT_VND_MAX:
+            raise AmountOutOfRange(
+                sale.amount_vnd, amount_vnd_min=AMOUNT_VND_MIN, amount_vnd_max=AMOUNT_VND_MAX
+            )
+        cash = AccountName(sale.owner_id, AccountKind.CASH)
+        sales = AccountName(sale.owner_id, AccountKind.SALES)
+        transfer = Transfer(
+            id=sale.id,
+            owner_id=sale.owner_id,
+            debit_id=cash.id,
+            credit_id=sales.id,
+            amount_vnd=sale.amount_vnd,
+            kind=TransferKind.CASH_SALE,
+            occurred_at=sale.occurred_at,
+            subject_id=sale.id,
+            **({} if sale.place_id is None else {"place_id": sale.place_id}),
+        )
+        fact = Fact("receipt.recorded", sale.owner_id, sale.id, _cash_data(sale), now)
+        (outcome,) = await self.post(transfer, opening=(cash, sales), facts=(fact,))
+        if outcome not in {Outcome.POSTED, Outcome.ALREADY_POSTED}:
+            raise CashRefused(sale.id, outcome)
+        return outcome
+
+    # ── The queue ───────────────────────────────────────────────────────────────────────────────
+
+    def _enqueue(self, item: Item) -> None:
+        if not self._is_open:
+            raise LedgerClosed
+        if item.size > self._batch_max:
+            raise PostTooLarge(item.size, self._batch_max)
+        if self._queued + item.size > self._queue_max:
+            raise LedgerBusy(self._queued)
+        self._pending.append(item)
+        self._queued += item.size
+        self._wake.set()
+
+    def _gather(self) -> list[Item]:
+        """The next batch, in order of arrival."""
+        items: list[Item] = []
+        size = 0
+        while self._pending and size + self._pending[0].size <= self._batch_max:
+            item = self._pending.popleft()
+            items.append(item)
+            size += item.size
+        return items
+
+    async def _run(self) -> None:
+        while self._is_open or self._pending:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._pending:
+                items = self._gather()
+                await self._commit(items)
+                self._queued -= sum(item.size for item in items)
+
+    async def _commit(self, items: Sequence[Item]) -> None:
+        """Write a batch and answer everyone in it; one bad item costs the others a little time."""
+        try:
+            answers = await self._write(items)
+        except LedgerUnavailable as error:
+            for item in items:
+                _fail(item, error)
+        except Exception as error:
+            if len(items) > 1:
+                middle = len(items) // 2
+                await self._commit(items[:middle])
+                await self._commit(items[middle:])
+            else:
+                await self._commit_alone(items[0], error)
+        else:
+            for item, answer in zip(items, answers, strict=True):
+                if not item.answer.done():  # its caller may have gone
+                    item.answer.set_result(answer)  # type: ignore[arg-type]  # each kind has its own
+
+    async def _commit_alone(self, item: Item, error: Exception) -> None:
+        """The batch is one item and the database refuses it: split it, or say so."""
+        if isinstance(item, Settling):
+            log.error("receipt %s is refused", item.receipt_id, exc_info=error)
+            failed = SettlementFailed(item.receipt_id)
+            failed.__cause__ = error
+            _fail(item, failed)
+        elif len(item.transfers) == 1 or item.is_linked:
+            log.error("transfer %s is refused", item.transfers[0].id, exc_info=error)
+            if not item.answer.done():
+                item.answer.set_result([Outcome.FAILED] * item.size)
+        else:
+            await self._commit_halves(item)
+
+    async def _commit_halves(self, item: Posting) -> None:
+        middle = len(item.transfers) // 2
+        outcomes: list[Outcome] = []
+        for part in (item.transfers[:middle], item.transfers[middle:]):
+            answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+            await self._commit([Posting(part, False, item.opening, (), answer)])
+            try:
+                outcomes += answer.result()
+            except LedgerUnavailable as error:
+                _fail(item, error)
+                return
+        if not item.answer.done():
+            item.answer.set_result(outcomes)
+
+    # ── The database ────────────────────────────────────────────────────────────────────────────
+
+    async def _write(self, items: Sequence[Item]) -> list[Answer]:
+        """Run a batch until it is committed; through lost connections for `retry_seconds`.
+
+        Raises: LedgerUnavailable; what the driver raises where the batch itself is refused.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._retry_seconds
+        conflict_count = 0
+        pause = PAUSE_SECONDS_MIN
+        while True:
+            try:
+                return await self._write_once(items)
+            except Exception as error:
+                if _is_conflict(error) and conflict_count < CONFLICT_COUNT_MAX:
+                    conflict_count += 1
+                    self._known.clear()
+                    continue
+                if not self._is_transient(error):
+                    raise
+                self._give_up_connection(items, error)
+                if clock() > deadline:
+                    raise LedgerUnavailable(f"{type(error).__name__}: {error}") from error
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, PAUSE_SECONDS_MAX)
+
+    async def _write_once(self, items: Sequence[Item]) -> list[Answer]:
+        if self._connection is None:
+            self._connection = await self._connect()
+        answers = await batch.run(self._connection, items, self._known)
+        self.batch_count += 1
+        if len(self._known) > ACCOUNTS_KNOWN_MAX:
+            self._known.clear()
+        return answers
+
+    async def _connect(self) -> Any:
+        settings = {"application_name": "payments-ledger", "jit": "off", "timezone": "UTC"}
+        if self._role is not None:
+            settings["role"] = self._role
+        connection = await asyncpg.connect(
+            self._dsn,
+            server_settings=settings,
+            timeout=10,
+            command_timeout=COMMAND_SECONDS_MAX,
+        )
+        try:
+            for name, value in await connection.fetch(statements.DURABLE_SETTINGS):
+                if value not in DURABLE[name]:
+                    raise NotDurable(name, value)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    def _give_up_connection(self, items: Sequence[Item], error: Exception) -> None:
+        """From here on nobody knows whether the last commit stands; running it again will tell."""
+        log.warning("the database is gone, %d items wait: %s", len(items), error)
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+        for item in items:
+            if isinstance(item, Settling):
+                item.may_stand = True
+
+    def _is_transient(self, error: Exception) -> bool:
+        if isinstance(error, OSError | TimeoutError):
+            return True
+        if isinstance(error, asyncpg.PostgresError):
+            return (error.sqlstate or "").startswith(TRANSIENT)
+        return isinstance(error, asyncpg.InterfaceError) and (
+            self._connection is None or self._connection.is_closed()
+        )
+
+
+def _is_conflict(error: Exception) -> bool:
+    """Whether another writer was in the way; the next run sees what it did."""
+    return isinstance(
+        error,
+        AccountsMissing
+        | asyncpg.UniqueViolationError
+        | asyncpg.DeadlockDetectedError
+        | asyncpg.SerializationError,
+    )
+
+
+def _fail(item: Item, error: Exception) -> None:
+    if not item.answer.done():
+        item.answer.set_exception(error)
+
+
+def _cash_data(sale: CashSale) -> dict[str, Any]:
+    return {
+        "receipt_id": sale.id,
+        "payment_id": None,
+        "subject_id": sale.id,
+        "owner_id": sale.owner_id,
+        "place_id": sale.place_id,
+        "gateway": "cash",
+        "outcome": "cash",
+        "amount_vnd": sale.amount_vnd,
+        "asked_vnd": sale.amount_vnd,
+        "received_vnd": sale.amount_vnd,
+        "booked_vnd": sale.amount_vnd,
+        "memo": "",
+        "occurred_at": sale.occurred_at.isoformat(),
+        "purpose": "sale",
+    }
