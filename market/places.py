@@ -307,9 +307,15 @@ async def unit_named(db: AsyncSession, words: str, day: date) -> Unit:
     return chosen[0]
 
 
+_KINDS_TYPED = (
+    "thành phố", "thanh pho", "thị trấn", "thi tran", "phường", "phuong", "tỉnh", "tinh", "huyện",
+    "huyen", "xã", "xa", "tp.", "tp",
+)  # fmt: skip
+
+
 def _without_kind(words: str) -> str:
     text = " ".join(unicodedata.normalize("NFC", words).split())
-    for kind in ("thành phố", "thị trấn", "phường", "tỉnh", "huyện", "xã", "tp.", "tp"):
+    for kind in _KINDS_TYPED:
         if text.lower().startswith(kind + " "):
             return text[len(kind) + 1 :]
     return text
