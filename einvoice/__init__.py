@@ -1,1 +1,148 @@
-"""Lawful Vietnamese e-invoices, from totals to the tax office's verdict."""
+"""Lawful Vietnamese e-invoices, from totals to the tax office's verdict.
+
+What this module names is a promise; everything behind it may change.
+"""
+
+from einvoice.amounts import line_amount_vnd, rounded, split_inclusive, vat_vnd
+from einvoice.authority import HTTPAuthority, PulledReply, TaxAuthority
+from einvoice.document import read, write
+from einvoice.envelope import Reason, Registration
+from einvoice.errors import EInvoiceError
+from einvoice.identifiers import lookup_code, tax_id_doubt, tax_id_of
+from einvoice.invoice import (
+    SALES_INVOICE,
+    VAT_INVOICE,
+    Buyer,
+    FreeField,
+    Invoice,
+    Line,
+    Method,
+    Nature,
+    RateTotal,
+    Related,
+    Seller,
+    Totals,
+    check,
+    line,
+    totals_of,
+)
+from einvoice.issuance import (
+    CorrectInvoice,
+    IssuedInvoice,
+    IssueInvoice,
+    correct,
+    invoice_by_id,
+    invoice_by_lookup,
+    invoice_of_subject,
+    invoices_of,
+    issue,
+    name_buyer,
+)
+from einvoice.keys import KeyFolder, KeySigner, Signer, make_demo_certificate, make_key
+from einvoice.pdf import A4, ROLL_80, pdf_of
+from einvoice.registration import (
+    RegistrationState,
+    record_registration,
+    register,
+    registration_of,
+)
+from einvoice.seal import SELLER, Sealed, sign, verify
+from einvoice.storage import migrate
+from einvoice.transmission import (
+    Outcome,
+    Outgoing,
+    Receipt,
+    Waiting,
+    claim_pending,
+    prepare,
+    pulled_to,
+    record_failure,
+    record_replies,
+    record_reply,
+    resubmit,
+    sellers_waiting,
+)
+from einvoice.words import NORTH, SOUTH, amount_in_words, same_words
+
+
+def xml_of(issued: IssuedInvoice) -> bytes:
+    """The invoice's own XML, byte for byte as it was frozen."""
+    return issued.xml
+
+
+__all__ = [
+    "A4",
+    "NORTH",
+    "ROLL_80",
+    "SALES_INVOICE",
+    "SELLER",
+    "SOUTH",
+    "VAT_INVOICE",
+    "Buyer",
+    "CorrectInvoice",
+    "EInvoiceError",
+    "FreeField",
+    "HTTPAuthority",
+    "Invoice",
+    "IssueInvoice",
+    "IssuedInvoice",
+    "KeyFolder",
+    "KeySigner",
+    "Line",
+    "Method",
+    "Nature",
+    "Outcome",
+    "Outgoing",
+    "PulledReply",
+    "RateTotal",
+    "Reason",
+    "Receipt",
+    "Registration",
+    "RegistrationState",
+    "Related",
+    "Sealed",
+    "Seller",
+    "Signer",
+    "TaxAuthority",
+    "Totals",
+    "Waiting",
+    "amount_in_words",
+    "check",
+    "claim_pending",
+    "correct",
+    "invoice_by_id",
+    "invoice_by_lookup",
+    "invoice_of_subject",
+    "invoices_of",
+    "issue",
+    "line",
+    "line_amount_vnd",
+    "lookup_code",
+    "make_demo_certificate",
+    "make_key",
+    "migrate",
+    "name_buyer",
+    "pdf_of",
+    "prepare",
+    "pulled_to",
+    "read",
+    "record_failure",
+    "record_registration",
+    "record_replies",
+    "record_reply",
+    "register",
+    "registration_of",
+    "resubmit",
+    "rounded",
+    "same_words",
+    "sellers_waiting",
+    "sign",
+    "split_inclusive",
+    "tax_id_doubt",
+    "tax_id_of",
+    "totals_of",
+    "vat_vnd",
+    "verify",
+    "write",
+    "xml_of",
+]

@@ -279,6 +279,7 @@ def _notice(
         text_tag("DDanh", "Thanh Hóa"),
         text_tag("NTBao", at.astimezone(VIETNAM).date().isoformat()),
         *body,
+        text_tag("MGDDTu", header.refers_to),
         Id=f"TB{header.code}",
     )
     notice = f"<TBao>{data}<DSCKS/></TBao>".encode()

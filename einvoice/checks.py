@@ -1,0 +1,420 @@
+"""What a tax authority checks in a message, for the simulator and for tests. Pure.
+
+The authority's own error codes are not published; these are ours: K0xx the message, K1xx the
+invoice, K2xx the registration. A 204 on a package does not name the faulty invoice, as the real one
+does not.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from lxml import etree
+
+from einvoice import document, envelope, rules, seal
+from einvoice import invoice as values
+from einvoice.envelope import Header, Message, Reason
+from einvoice.errors import (
+    CodeInvalid,
+    DocumentInvalid,
+    EInvoiceError,
+    FieldInvalid,
+    SealInvalid,
+    SymbolInvalid,
+    TaxIdInvalid,
+    TotalsWrong,
+)
+from einvoice.identifiers import (
+    AUTHORITY,
+    checked_code,
+    checked_message_code,
+    message_code,
+    prefix_in,
+)
+from einvoice.invoice import Invoice, Method
+from einvoice.keys import Signer
+from einvoice.markup import canonical, parsed
+from einvoice.seal import VIETNAM, Sealed
+
+InvoiceKey = tuple[str, int, str, int]
+"""Tax id, template, symbol, number."""
+
+
+@dataclass(frozen=True)
+class KnownSeller:
+    """A seller as the authority knows it."""
+
+    tax_id: str
+    name: str
+    code_prefix: str
+    suspended: bool = False
+
+
+@dataclass(frozen=True)
+class KnownInvoice:
+    """An invoice the authority has accepted."""
+
+    key: InvoiceKey
+    digest: str
+    """SHA-256 of its canonical DLHDon."""
+    code: str
+    payable_vnd: int
+    corrects: InvoiceKey | None = None
+    method: Method | None = None
+    is_late: bool = False
+
+
+class Known(Protocol):
+    """What the authority remembers."""
+
+    def answer_to(self, code: str) -> tuple[str, tuple[bytes, ...]] | None:
+        """Digest of an earlier message with this id, and what was answered."""
+
+    def seller(self, tax_id: str) -> KnownSeller | None:
+        """A registered seller."""
+
+    def fresh_prefix(self, tax_id: str) -> str:
+        """Five characters for a new seller, given to nobody else."""
+
+    def invoice(self, key: InvoiceKey) -> KnownInvoice | None:
+        """An accepted invoice."""
+
+    def holder_of_code(self, code: str) -> InvoiceKey | None:
+        """Whose tax code this is."""
+
+    def correction_of(self, key: InvoiceKey) -> Method | None:
+        """How this invoice was corrected before."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the authority answers, and what it has to remember if it does."""
+
+    immediate: bytes
+    """The 999."""
+    later: tuple[bytes, ...] = ()
+    """102 and 103, or 204."""
+    code: str = ""
+    digest: str = ""
+    is_repeat: bool = False
+    seller: KnownSeller | None = None
+    invoices: tuple[KnownInvoice, ...] = ()
+
+
+@dataclass(frozen=True)
+class Office:
+    """Who answers: the authority's key, its source of ids, its clock."""
+
+    signer: Signer
+    new_id: Callable[[], UUID]
+    now: datetime
+
+
+@dataclass
+class MemoryKnown:
+    """What the authority remembers, in memory: for tests and examples."""
+
+    answers: dict[str, tuple[str, tuple[bytes, ...]]] = field(default_factory=dict)
+    sellers: dict[str, KnownSeller] = field(default_factory=dict)
+    invoices: dict[InvoiceKey, KnownInvoice] = field(default_factory=dict)
+
+    def answer_to(self, code: str) -> tuple[str, tuple[bytes, ...]] | None:
+        """See Known."""
+        return self.answers.get(code)
+
+    def seller(self, tax_id: str) -> KnownSeller | None:
+        """See Known."""
+        return self.sellers.get(tax_id)
+
+    def fresh_prefix(self, tax_id: str) -> str:
+        """See Known."""
+        return f"{len(self.sellers) + 1:05d}"
+
+    def invoice(self, key: InvoiceKey) -> KnownInvoice | None:
+        """See Known."""
+        return self.invoices.get(key)
+
+    def holder_of_code(self, code: str) -> InvoiceKey | None:
+        """See Known."""
+        return next((one.key for one in self.invoices.values() if one.code == code), None)
+
+    def correction_of(self, key: InvoiceKey) -> Method | None:
+        """See Known."""
+        return next((one.method for one in self.invoices.values() if one.corrects == key), None)
+
+    def remember(self, answer: Answer) -> None:
+        """Keep what an answer implies."""
+        if answer.code and not answer.is_repeat:
+            self.answers[answer.code] = (answer.digest, (answer.immediate, *answer.later))
+        if answer.seller is not None:
+            self.sellers[answer.seller.tax_id] = answer.seller
+        self.invoices.update({one.key: one for one in answer.invoices})
+
+
+def check_message(body: bytes, known: Known, office: Office) -> Answer:
+    """Read a message as the authority would and say what it answers. Never raises for bad input."""
+    try:
+        root = parsed(body)
+        request = envelope.message_of(root)
+    except DocumentInvalid as error:
+        malformed = Reason("K001", error.why, "Kiểm tra cấu trúc XML rồi gửi lại.")
+        return Answer(_technical(None, office, (malformed,)))
+    header = request.header
+    digest = hashlib.sha256(body).hexdigest()
+    reasons = _header_reasons(request)
+    before = None if reasons else known.answer_to(header.code)
+    if before is not None:
+        return _repeated(header, before, digest, office)
+    if reasons:
+        return Answer(_technical(header, office, reasons))
+    received = _technical(header, office, ())
+    if header.kind == envelope.REGISTER:
+        return _registration(root, request, known, office, received, digest)
+    return _package(root, request, known, office, received, digest)
+
+
+def _repeated(
+    header: Header, before: tuple[str, tuple[bytes, ...]], digest: str, office: Office
+) -> Answer:
+    first_digest, replies = before
+    if first_digest == digest:
+        return Answer(replies[0], replies[1:], header.code, digest, is_repeat=True)
+    reason = Reason("K002", "Mã thông điệp đã dùng cho nội dung khác.", "Gửi lại với mã mới.")
+    return Answer(_technical(header, office, (reason,)), is_repeat=True)
+
+
+def _header_reasons(request: Message) -> tuple[Reason, ...]:
+    header = request.header
+    wrong = []
+    if header.version not in {"2.0.1", "2.1.0"}:
+        wrong.append(Reason("K003", f"Phiên bản {header.version[:6]} không được hỗ trợ."))
+    if header.kind not in (envelope.REGISTER, envelope.CASH_REGISTER_INVOICES):
+        wrong.append(Reason("K004", f"Loại thông điệp {header.kind} không được hỗ trợ."))
+    try:
+        checked_message_code(header.code)
+    except CodeInvalid:
+        wrong.append(Reason("K005", "Mã thông điệp sai định dạng."))
+    if not header.code.startswith(header.sender) or header.receiver != AUTHORITY:
+        wrong.append(Reason("K006", "Nơi gửi hoặc nơi nhận không đúng."))
+    if header.count != len(request.data):
+        wrong.append(Reason("K007", "Số lượng không khớp với dữ liệu."))
+    return tuple(wrong)
+
+
+def _technical(request: Header | None, office: Office, reasons: tuple[Reason, ...]) -> bytes:
+    header = _reply_header(request, envelope.TECHNICAL, office)
+    return envelope.technical_reply(header, request, office.now, reasons)
+
+
+def _reply_header(request: Header | None, kind: int, office: Office) -> Header:
+    return Header(
+        version=rules.phrase("format_version", office.now.astimezone(VIETNAM).date()),
+        sender=AUTHORITY,
+        receiver=request.sender if request else "",
+        kind=kind,
+        code=message_code(AUTHORITY, office.new_id()),
+        refers_to=request.code if request else "",
+        tax_id=request.tax_id if request else "",
+        count=request.count if request else 0,
+    )
+
+
+# ── Registration ────────────────────────────────────────────────────────────────────────────────
+
+
+def _registration(
+    root: etree._Element,
+    request: Message,
+    known: Known,
+    office: Office,
+    received: bytes,
+    digest: str,
+) -> Answer:
+    header = request.header
+    reasons: tuple[Reason, ...] = ()
+    name, tax_id = "", header.tax_id
+    try:
+        _sealed(root, envelope.REGISTRATION_PLACE, header.tax_id)
+        tax_id, name = envelope.holder_fields(request)
+        if tax_id != header.tax_id:
+            reasons = (Reason("K201", "Mã số thuế trên tờ khai khác mã số thuế gửi."),)
+    except (SealInvalid, DocumentInvalid) as error:
+        reasons = (Reason("K202", f"Chữ ký số trên tờ khai không hợp lệ: {error}"),)
+    seller = None
+    if not reasons:
+        before = known.seller(tax_id)
+        prefix = before.code_prefix if before else known.fresh_prefix(tax_id)
+        seller = KnownSeller(tax_id, name, prefix, before.suspended if before else False)
+    taken = envelope.registration_received(
+        _reply_header(header, envelope.REGISTRATION_RECEIVED, office),
+        tax_id,
+        office.signer,
+        office.now,
+    )
+    decided = envelope.registration_decided(
+        _reply_header(header, envelope.REGISTRATION_DECIDED, office),
+        tax_id,
+        seller.code_prefix if seller else "",
+        reasons,
+        office.signer,
+        office.now,
+    )
+    return Answer(received, (taken, decided), header.code, digest, seller=seller)
+
+
+# ── Cash-register packages ──────────────────────────────────────────────────────────────────────
+
+
+def _package(
+    root: etree._Element,
+    request: Message,
+    known: Known,
+    office: Office,
+    received: bytes,
+    digest: str,
+) -> Answer:
+    header = request.header
+    seller = known.seller(header.tax_id)
+    invoices: list[KnownInvoice] = []
+    result, reasons = _package_reasons(root, header, seller)
+    if not reasons:
+        assert seller is not None
+        result, reasons, invoices = _invoices(request, seller, known, office)
+    verdict = envelope.check_result(
+        _reply_header(header, envelope.CHECK_RESULT, office),
+        header.tax_id,
+        seller.name if seller else "",
+        result,
+        reasons,
+        office.signer,
+        office.now,
+    )
+    accepted = () if reasons else tuple(invoices)
+    return Answer(received, (verdict,), header.code, digest, invoices=accepted)
+
+
+def _package_reasons(
+    root: etree._Element, header: Header, seller: KnownSeller | None
+) -> tuple[int, tuple[Reason, ...]]:
+    try:
+        _sealed(root, seal.MESSAGE, header.tax_id)
+    except (SealInvalid, DocumentInvalid) as error:
+        reason = Reason("K008", f"Chữ ký số không hợp lệ: {error}", "Ký lại bằng đúng chứng thư.")
+        return envelope.OTHER, (reason,)
+    if seller is None:
+        reason = Reason("K101", "Người bán chưa đăng ký hóa đơn điện tử.", "Đăng ký trước.")
+        return envelope.OTHER, (reason,)
+    if seller.suspended:
+        reason = Reason("K102", "Người bán đang ngừng sử dụng hóa đơn.", "Liên hệ cơ quan thuế.")
+        return envelope.OTHER, (reason,)
+    return envelope.VALID, ()
+
+
+def _invoices(
+    request: Message, seller: KnownSeller, known: Known, office: Office
+) -> tuple[int, tuple[Reason, ...], list[KnownInvoice]]:
+    reasons: list[Reason] = []
+    found: list[KnownInvoice] = []
+    try:
+        elements = envelope.invoices_in(request)
+    except DocumentInvalid as error:
+        return envelope.CASH_REGISTER_INVALID, (Reason("K009", error.why),), []
+    for element in elements:
+        try:
+            said = document.invoice_of(element)
+            values.check(said)
+            data = element.find("DLHDon")
+            assert data is not None
+            one = _known_invoice(said, data, office)
+            _check_invoice(said, one, seller, known, found, office)
+            found.append(one)
+        except EInvoiceError as error:
+            reasons.append(reason_for(error))
+    result = envelope.CASH_REGISTER_INVALID if reasons else envelope.VALID
+    return result, tuple(dict.fromkeys(reasons)), found
+
+
+def _known_invoice(said: Invoice, data: etree._Element, office: Office) -> KnownInvoice:
+    corrects = method = None
+    related = said.related
+    if related is not None:
+        if not (related.template.isdigit() and related.number.isdigit()):
+            raise FieldInvalid("related", "the related invoice is not named")
+        corrects = (
+            said.seller.tax_id,
+            int(related.template),
+            related.symbol,
+            int(related.number),
+        )
+        method = related.method
+    return KnownInvoice(
+        key=(said.seller.tax_id, said.template, said.symbol, said.number),
+        digest=hashlib.sha256(canonical(data)).hexdigest(),
+        code=said.code,
+        payable_vnd=said.totals.payable_vnd,
+        corrects=corrects,
+        method=method,
+        is_late=said.issued_on < office.now.astimezone(VIETNAM).date(),
+    )
+
+
+def _check_invoice(
+    said: Invoice,
+    one: KnownInvoice,
+    seller: KnownSeller,
+    known: Known,
+    beside: list[KnownInvoice],
+    office: Office,
+) -> None:
+    if said.seller.tax_id != seller.tax_id:
+        raise FieldInvalid("seller.tax_id", "another seller's invoice is in the package")
+    if not said.is_cash_register or not said.symbol.startswith("C"):
+        raise SymbolInvalid(said.template, said.symbol, "not a coded cash-register symbol")
+    if said.issued_on > office.now.astimezone(VIETNAM).date():
+        raise FieldInvalid("issued_on", "it is in the future")
+    if prefix_in(checked_code(said.code)) != seller.code_prefix:
+        raise CodeInvalid("code of this seller", said.code)
+    before = known.invoice(one.key)
+    if before is not None and before.digest != one.digest:
+        raise FieldInvalid("number", "the number was used for another invoice")
+    if any(other.key == one.key or other.code == one.code for other in beside):
+        raise FieldInvalid("number", "number or code stands twice in the package")
+    if known.holder_of_code(one.code) not in (None, one.key):
+        raise CodeInvalid("fresh code", said.code)
+    if one.corrects is not None:
+        _check_correction(one, known, beside)
+
+
+def _check_correction(one: KnownInvoice, known: Known, beside: list[KnownInvoice]) -> None:
+    assert one.corrects is not None
+    if known.invoice(one.corrects) is None and not any(o.key == one.corrects for o in beside):
+        raise FieldInvalid("related", "the related invoice is unknown")
+    if known.invoice(one.key) is not None:
+        return
+    earlier = known.correction_of(one.corrects)
+    if earlier is Method.REPLACES or (earlier is not None and earlier is not one.method):
+        raise FieldInvalid("related", "it was corrected before")
+
+
+def _sealed(root: etree._Element, place: seal.Place, tax_id: str) -> Sealed:
+    sealed = seal.verify_in(root, place)
+    if sealed.tax_id != tax_id:
+        raise SealInvalid("holder", f"the certificate is of {sealed.tax_id or 'nobody'}")
+    return sealed
+
+
+def reason_for(error: EInvoiceError) -> Reason:
+    """Our error as the authority's reason."""
+    codes: dict[type[EInvoiceError], tuple[str, str]] = {
+        SymbolInvalid: ("K110", "Kiểm tra mẫu số, ký hiệu."),
+        CodeInvalid: ("K111", "Kiểm tra mã cơ quan thuế."),
+        TaxIdInvalid: ("K112", "Kiểm tra mã số thuế."),
+        TotalsWrong: ("K113", "Kiểm tra số tiền và số tiền bằng chữ."),
+        FieldInvalid: ("K114", "Kiểm tra nội dung hóa đơn."),
+        DocumentInvalid: ("K115", "Kiểm tra cấu trúc hóa đơn."),
+    }
+    code, remedy = codes.get(type(error), ("K199", "Kiểm tra lại hóa đơn."))
+    return Reason(code, str(error)[:255], remedy)
