@@ -32,7 +32,7 @@ from catalog.product import CATEGORIES, Category, Origin, Product, Seller, Statu
 from catalog.search import Page, find
 from catalog.shelf import Revision, product_by_id, product_by_sku, products, products_of, revisions
 from catalog.sync import push
-from catalog.units import UNITS, Unit, checked_quantity, line_amount_vnd
+from catalog.units import UNITS, Unit, checked_quantity, line_amount_vnd, unit
 from catalog.vietnamese import fold, sort_key, tidy
 
 __all__ = [
@@ -92,4 +92,5 @@ __all__ = [
     "sort_key",
     "tell_again",
     "tidy",
+    "unit",
 ]

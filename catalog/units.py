@@ -52,6 +52,11 @@ UNITS = _read()
 """By code, in the order of the list."""
 
 
+def unit(code: str) -> Unit:
+    """The unit with this code; stored goods only have codes of the list."""
+    return UNITS[code]
+
+
 def checked_quantity(unit: Unit, quantity: Decimal) -> Decimal:
     """The quantity, if it can be sold: weighed to the gram, counted in whole steps.
 
