@@ -1,5 +1,6 @@
 """Takings per stall and hour, kept from the ledger's events, and computed anew from its journal."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,26 +27,31 @@ _ADD = text(
 
 
 @dataclass(frozen=True)
+class Sums:
+    """Counts and đồng of one stall in one hour, or of many."""
+
+    cashless_count: int = 0
+    cashless_vnd: int = 0
+    cash_count: int = 0
+    cash_vnd: int = 0
+
+
+@dataclass(frozen=True)
 class Difference:
-    """One stall, hour and side on which roll-up and ledger do not say the same."""
+    """One stall and hour on which roll-up and ledger do not say the same."""
 
     stall_id: UUID
     hour: datetime
-    is_cash: bool
-    rolled_count: int
-    rolled_vnd: int
-    ledger_count: int
-    ledger_vnd: int
+    rolled: Sums
+    ledger: Sums
 
 
 @dataclass(frozen=True)
 class Recomputed:
     """The takings of a scope by both ways."""
 
-    rolled_count: int
-    rolled_vnd: int
-    ledger_count: int
-    ledger_vnd: int
+    rolled: Sums
+    ledger: Sums
     differences: tuple[Difference, ...]
     """The first hundred; empty where every stall and hour agrees to 0 đồng."""
 
@@ -85,9 +91,13 @@ def hour_of(instant: datetime) -> datetime:
 
 
 _ROLLED = text(
-    "SELECT stall_id, hour, method = 'cash', sum(sale_count)::bigint, sum(sale_vnd)::bigint"
+    "SELECT stall_id, hour,"
+    " coalesce(sum(sale_count) FILTER (WHERE method <> 'cash'), 0)::bigint,"
+    " coalesce(sum(sale_vnd) FILTER (WHERE method <> 'cash'), 0)::bigint,"
+    " coalesce(sum(sale_count) FILTER (WHERE method = 'cash'), 0)::bigint,"
+    " coalesce(sum(sale_vnd) FILTER (WHERE method = 'cash'), 0)::bigint"
     " FROM market.takings_hour"
-    " WHERE stall_id = ANY (:stalls) AND hour >= :start AND hour < :end GROUP BY 1, 2, 3"
+    " WHERE stall_id = ANY (:stalls) AND hour >= :start AND hour < :end GROUP BY 1, 2"
 )
 
 
@@ -98,20 +108,28 @@ async def recompute(db: AsyncSession, scope: Scope, period: Period) -> Recompute
     """
     stalls = [one.stall_id for one in await adoption.stalls_of(db, scope, period)]
     rows = await db.execute(_ROLLED, {"stalls": stalls, "start": period.start, "end": period.end})
-    rolled = {(row[0], row[1], row[2]): (row[3], row[4]) for row in rows}
+    rolled = {(row[0], row[1]): Sums(*row[2:]) for row in rows}
     ledger = {
-        (one.place_id, one.hour, one.is_cash): (one.count, one.amount_vnd)
+        (one.place_id, one.hour): Sums(
+            one.cashless_count, one.cashless_vnd, one.cash_count, one.cash_vnd
+        )
         for one in await payments.takings(db, stalls, period.start, period.end)
     }
     wrong = [
-        Difference(*key, *rolled.get(key, (0, 0)), *ledger.get(key, (0, 0)))
-        for key in sorted(rolled.keys() | ledger.keys(), key=str)
-        if rolled.get(key, (0, 0)) != ledger.get(key, (0, 0))
+        Difference(*key, rolled.get(key, Sums()), ledger.get(key, Sums()))
+        for key in sorted(rolled.keys() | ledger.keys())
+        if rolled.get(key, Sums()) != ledger.get(key, Sums())
     ]
     return Recomputed(
-        rolled_count=sum(count for count, _ in rolled.values()),
-        rolled_vnd=sum(vnd for _, vnd in rolled.values()),
-        ledger_count=sum(count for count, _ in ledger.values()),
-        ledger_vnd=sum(vnd for _, vnd in ledger.values()),
-        differences=tuple(wrong[:DIFFERENCES_MAX]),
+        _total(rolled.values()), _total(ledger.values()), tuple(wrong[:DIFFERENCES_MAX])
+    )
+
+
+def _total(many: Iterable[Sums]) -> Sums:
+    found = list(many)
+    return Sums(
+        sum(one.cashless_count for one in found),
+        sum(one.cashless_vnd for one in found),
+        sum(one.cash_count for one in found),
+        sum(one.cash_vnd for one in found),
     )

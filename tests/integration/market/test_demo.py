@@ -1,0 +1,116 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+import payments
+from market import adoption, clock
+from market.adoption import Scope
+from market.demo import history, roles, world
+from market.demo.plan import Dealer, world_plan
+from market.flows import adoption as flow
+from market.periods import Period
+
+NOW = datetime(2026, 11, 23, 7, 30, tzinfo=UTC)
+BEGAN = NOW - timedelta(days=2)
+
+
+@pytest.fixture
+async def plan(database):
+    async with database.as_system() as db:
+        return await world.demo_world(db, 7, BEGAN)
+
+
+@pytest.fixture
+async def traded(database, plan):
+    return await history.write_history(database, plan, 7, BEGAN, NOW)
+
+
+def test_the_same_seed_makes_the_same_world():
+    assert world_plan(7, BEGAN) == world_plan(7, BEGAN)
+    assert world_plan(7, BEGAN) != world_plan(8, BEGAN)
+
+
+def test_dealt_ids_are_uuids_of_version_7_that_grow_with_time():
+    dealer = Dealer(1, BEGAN)
+
+    dealt = [dealer.id(BEGAN + timedelta(seconds=second)) for second in range(50)]
+
+    assert {one.version for one in dealt} == {7}
+    assert dealt == sorted(dealt)
+
+
+async def test_the_world_has_halls_streets_stalls_and_somebody_for_every_role(database, plan):
+    async with database.as_system() as db:
+        halls = (await db.execute(text("SELECT kind, count(*) FROM market.hall GROUP BY 1"))).all()
+        stalls = (await db.execute(text("SELECT count(*) FROM market.stall"))).scalar_one()
+        cards = await roles.start_page_roles(db)
+
+    assert dict(tuple(row) for row in halls) == {"hall": 7, "street": 1}
+    assert stalls >= 60
+    assert {"vendor", "shopper", "official", "helper", "team", "operator", "clerk"} == {
+        one.role for one in cards
+    }
+
+
+async def test_a_world_that_stands_is_left_as_it_is(database, plan):
+    async with database.as_system() as db:
+        again = await world.demo_world(db, 7, NOW)
+
+    assert again == plan
+
+
+async def test_the_history_is_in_the_ledger_and_the_roll_up_agrees_to_the_dong(
+    database, plan, traded
+):
+    period = Period(clock.local_day(BEGAN), clock.local_day(NOW))
+
+    async with database.as_system() as db:
+        unit = (await db.execute(text("SELECT unit_id FROM market.hall LIMIT 1"))).scalar_one()
+        found = await flow.recompute(db, Scope("unit", unit), period)
+        stalls = await adoption.stalls_of(db, Scope("unit", unit), period)
+
+    assert traded.cashless_count > 100
+    assert found.differences == ()
+    assert found.ledger == found.rolled
+    assert found.ledger.cashless_vnd == sum(one.cashless_vnd for one in stalls) > 0
+
+
+async def test_the_ledger_of_the_history_adds_up(database, plan, traded):
+    report = await payments.audit(database.url)
+
+    assert report.problems == ()
+
+
+async def test_coverage_and_activation_are_believable(database, plan, traded):
+    period = Period(clock.local_day(BEGAN), clock.local_day(NOW))
+
+    async with database.as_system() as db:
+        unit = (await db.execute(text("SELECT unit_id FROM market.hall LIMIT 1"))).scalar_one()
+        stalls = await adoption.stalls_of(db, Scope("unit", unit), period)
+    found = adoption.figures_of(stalls, period)
+
+    assert 72 <= found["A3"].value <= 98
+    assert 40 <= found["B1"].value <= 85
+    assert 25 <= found["B6"].value <= 60
+
+
+async def test_a_difference_of_one_dong_is_found(database, plan, traded):
+    period = Period(clock.local_day(BEGAN), clock.local_day(NOW))
+
+    async with database.as_system() as db:
+        unit = (await db.execute(text("SELECT unit_id FROM market.hall LIMIT 1"))).scalar_one()
+        await db.execute(
+            text(
+                "UPDATE market.takings_hour SET sale_vnd = sale_vnd + 1"
+                " WHERE (stall_id, hour, method) ="
+                " (SELECT stall_id, hour, method FROM market.takings_hour t"
+                "  JOIN market.stall s ON s.id = t.stall_id JOIN market.hall h ON h.id = s.hall_id"
+                "  WHERE h.unit_id = :unit LIMIT 1)"
+            ),
+            {"unit": unit},
+        )
+        found = await flow.recompute(db, Scope("unit", unit), period)
+
+    assert len(found.differences) == 1
+    assert found.rolled != found.ledger
