@@ -73,19 +73,22 @@ def catalogue(locale: str) -> Catalog:
 
 def gettext(locale: str, text: str) -> str:
     """The sentence in `locale`; the Vietnamese where no translation is known."""
-    message = catalogue(locale).get(text)
-    if message is None or not message.string:
-        return text
-    return message.string if isinstance(message.string, str) else message.string[0]
+    return next(iter(_said(catalogue(locale).get(text))), "") or text
+
+
+def _said(message: Message | None) -> list[str]:
+    """The translations of a message: one, or one per plural form."""
+    if message is None or message.string is None:
+        return []
+    return [message.string] if isinstance(message.string, str) else list(message.string)
 
 
 def ngettext(locale: str, one: str, many: str, count: int) -> str:
     """The singular or plural in `locale`; Vietnamese has one form, the second is used."""
-    message = catalogue(locale).get(one)
-    if message is None or isinstance(message.string, str) or not all(message.string):
-        return one if locale != SOURCE and count == 1 else many
-    index = catalogue(locale).plural_expr
-    return message.string[0 if index and count == 1 else 1]
+    said = _said(catalogue(locale).get(one))
+    if len(said) < 2 or not all(said):
+        return many
+    return said[0 if count == 1 else 1]
 
 
 def translator(locale: str) -> Translate:
@@ -132,6 +135,13 @@ def grouped(number: int) -> str:
 def vnd(amount_vnd: int) -> str:
     """`50000` → `50.000 ₫`, with a no-break space."""
     return f"{grouped(amount_vnd)}{NO_BREAK}₫"
+
+
+def amount_size(amount_vnd: int) -> str:
+    """The class that keeps an amount on one line of a phone: longer amounts are smaller."""
+    if amount_vnd >= 100_000_000:
+        return "longer"
+    return "long" if amount_vnd >= 1_000_000 else ""
 
 
 def _local(instant: datetime) -> datetime:
@@ -201,6 +211,7 @@ def install(environment: Environment) -> None:
     environment.filters.update(
         vnd=vnd, grouped=grouped, day=day, clock=clock, percent=percent, quantity=quantity
     )
+    environment.filters["amount_size"] = amount_size
 
 
 # ── Keeping the catalogue whole ─────────────────────────────────────────────────────────────────
@@ -259,13 +270,10 @@ def lacking() -> Iterator[Lack]:
             continue
         text = _key(message)
         for locale in TRANSLATED:
-            said = catalogue(locale).get(text)
-            strings_said = [said.string] if said and isinstance(said.string, str) else []
-            if said and not isinstance(said.string, str):
-                strings_said = list(said.string)
-            if not strings_said or not all(strings_said):
+            said = _said(catalogue(locale).get(text))
+            if not said or not all(said):
                 yield Lack(locale, text, "not translated")
-            elif any(_fields(one) - _fields(text) for one in strings_said):
+            elif any(_fields(one) - _fields(text) for one in said):
                 yield Lack(locale, text, "names a place to fill that the source does not have")
 
 

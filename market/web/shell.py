@@ -40,7 +40,7 @@ async def service_worker() -> Response[str]:
     """The worker that keeps the till usable without a line; a new version replaces it at once."""
     kept = [
         *OFFLINE,
-        *(f for f in assets.files() if f.startswith(("js/", "fonts/cho", "fonts/be"))),
+        *(f for f in assets.files() if f.startswith(("js/", "sounds/", "fonts/cho", "fonts/be"))),
     ]
     facts = {"version": assets.version(), "files": [assets.url(name) for name in kept]}
     code = (assets.STATIC / "js" / "sw.js").read_text("utf-8")

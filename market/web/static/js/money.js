@@ -32,3 +32,8 @@ export function tenths(number) {
   const whole = Math.floor(number / 10);
   return number % 10 ? `${whole},${number % 10}` : String(whole);
 }
+
+/** The class that keeps an amount on one line: "", "long" from a million, "longer" from a hundred. */
+export function sizeOf(amount) {
+  return amount >= 100_000_000 ? "longer" : amount >= 1_000_000 ? "long" : "";
+}

@@ -72,6 +72,9 @@ document.addEventListener("click", (event) => {
   else if ("print" in button.dataset) print();
   else button.closest("dialog")?.close();
 });
+document.addEventListener("submit", (event) => {
+  if (event.target.action?.endsWith("/dang-xuat")) caches?.delete("pages"); // the next person's phone
+});
 window.addEventListener("online", showLine);
 window.addEventListener("offline", showLine);
 showLine();
