@@ -19,31 +19,32 @@ from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
 
 import payments
-from market import clock, live, settings
+from market import clock, gateways, live, settings
 from market.db import ROLE_SYSTEM, Database, Viewer
 from market.settings import Settings
-from market.web import auth, errors, i18n
+from market.web import auth, errors, i18n, sentences
+from payments.gateways.stripe import StripeClient
 
 HERE = Path(__file__).parent / "web"
+assert sentences  # imported for what it registers
 BODY_BYTES_MAX = 4_000_000
 """A photo of goods fits; nothing larger is asked for."""
 
 MODULES = (
     "start",
     "auth",
-    "people",
     "sales",
     "goods",
     "shopper",
+    "acquired",
     "hooks",
     "live",
     "invoices",
-    "listings",
-    "onboarding",
     "officials",
     "operators",
     "receipts",
     "components",
+    "shell",
     "health",
 )
 """The rooms of `market.web`; each lists its handlers in `routers`."""
@@ -73,6 +74,8 @@ def create_app(given: Settings | None = None) -> Litestar:
             "ledger": Provide(_ledger),
             "hub": Provide(_hub),
             "settings": Provide(_settings),
+            "gateways": Provide(_gateways),
+            "stripe_client": Provide(_stripe_client),
             "viewer": Provide(_viewer),
             "me": Provide(_me),
             "now": Provide(_now),
@@ -129,10 +132,21 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     hub = live.Hub(database)
     await ledger.start()
     await hub.start()
-    app.state.update({"database": database, "ledger": ledger, "hub": hub})
+    partners = gateways.gateways_of(config)
+    stripe_client = StripeClient(partners.stripe_config)
+    app.state.update(
+        {
+            "database": database,
+            "ledger": ledger,
+            "hub": hub,
+            "gateways": partners,
+            "stripe_client": stripe_client,
+        }
+    )
     try:
         yield
     finally:
+        await stripe_client.close()
         await hub.close()
         await ledger.close()
         await database.close()
@@ -177,6 +191,16 @@ async def _ledger(state: State) -> payments.Ledger:
 
 async def _hub(state: State) -> live.Hub:
     found: live.Hub = state.hub
+    return found
+
+
+async def _gateways(state: State) -> gateways.Gateways:
+    found: gateways.Gateways = state.gateways
+    return found
+
+
+async def _stripe_client(state: State) -> StripeClient:
+    found: StripeClient = state.stripe_client
     return found
 
 

@@ -229,3 +229,25 @@ class UnitAmbiguous(MarketError):
         super().__init__(f"“{words}” names {count} units.")
         self.words = words
         self.count = count
+
+
+class SaleNotPaid(MarketError):
+    """Only a paid sale can be invoiced."""
+
+    code = "sale_not_paid"
+
+    def __init__(self, sale_id: UUID, state: str) -> None:
+        super().__init__(f"Sale {sale_id} is {state}, not paid.")
+        self.sale_id = str(sale_id)
+        self.state = state
+
+
+class InvoiceNotPossible(MarketError):
+    """The vendor cannot issue e-invoices yet: no tax id, or not registered with the authority."""
+
+    code = "invoice_not_possible"
+
+    def __init__(self, subject_id: UUID, reason: str) -> None:
+        super().__init__(f"No invoice for {subject_id}: {reason}.")
+        self.subject_id = str(subject_id)
+        self.reason = reason

@@ -39,7 +39,10 @@ class Settings:
     """Live Stripe keys are refused unless this is set."""
     bank_url: str = "http://127.0.0.1:8011"
     tax_url: str = "http://127.0.0.1:8014"
+    tax_provider_id: str = "0107001729"
+    """Tax id of the transmission provider (T-VAN) that messages to the tax authority go through."""
     portal_url: str = "http://127.0.0.1:8015"
+    portal_key: str = field(default="demo_portal_key", repr=False)
 
     @property
     def base_url(self) -> str:

@@ -399,6 +399,27 @@ class SaleLineRow(Base, table=True):
     amount_vnd: int = Field(sa_type=BigInteger)
 
 
+class GatewayAttemptRow(Base, table=True):
+    """A payer was sent to an acquirer; until its notice or its answer says how that ended."""
+
+    __tablename__ = "gateway_attempt"
+    __table_args__ = (
+        _one_of("state", "redirected", "settled", "failed"),
+        Index(
+            "ix_gateway_attempt_asked_at", "asked_at", postgresql_where=text("state = 'redirected'")
+        ),
+    )
+    payment_id: UUID = Field(primary_key=True)
+    gateway: str = Field(primary_key=True, sa_type=Text)
+    reference: str = Field(default="", sa_type=Text)
+    """The gateway's own id of what the payer was sent to, where it has one."""
+    state: str = Field(default="redirected", sa_type=Text)
+    begun_at: datetime = Field(sa_type=INSTANT)
+    ask_from: datetime = Field(sa_type=INSTANT)
+    asked_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    asked_count: int = 0
+
+
 class TakingsHourRow(Base, table=True):
     """What one stall took in one hour by one method: the roll-up behind the adoption figures."""
 

@@ -66,7 +66,7 @@ from payments.payment import (
     PaymentState,
 )
 from payments.qr import write_vietqr
-from payments.receipts import Receipt, Taking, receipts_for, receipts_of, takings
+from payments.receipts import Receipt, Taking, receipts_for, receipts_of, receipts_to_resolve, takings
 from payments.settlement import Settled, SettlementOutcome
 from payments.speech import announcement, spoken_vnd
 
@@ -137,6 +137,7 @@ __all__ = [
     "payment",
     "receipts_for",
     "receipts_of",
+    "receipts_to_resolve",
     "register_payee",
     "register_stand",
     "retire_payee",

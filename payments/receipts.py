@@ -77,6 +77,37 @@ async def receipts_for(db: AsyncSession, payment_id: UUID) -> Sequence[Receipt]:
     return [_receipt(row) for row in rows.all()]
 
 
+TO_RESOLVE = (
+    SettlementOutcome.OVER,
+    SettlementOutcome.LATE,
+    SettlementOutcome.DUPLICATE_PAYMENT,
+    SettlementOutcome.UNMATCHED,
+    SettlementOutcome.SUGGESTED,
+    SettlementOutcome.FOREIGN_CODE,
+    SettlementOutcome.ACCOUNT_UNKNOWN,
+    SettlementOutcome.AMOUNT_MISMATCH,
+    SettlementOutcome.REFERENCE_REUSED,
+)
+"""What a person has to look at: money in suspense, or of nobody we know."""
+
+
+async def receipts_to_resolve(
+    db: AsyncSession, *, since: datetime, limit: int = 100
+) -> Sequence[Receipt]:
+    """The newest receipts of all owners that a person has to look at, newest first."""
+    assert 0 < limit <= PAGE_MAX
+    rows = await db.exec(
+        select(ReceiptRow)
+        .where(
+            col(ReceiptRow.outcome).in_([outcome.value for outcome in TO_RESOLVE]),
+            col(ReceiptRow.occurred_at) >= since,
+        )
+        .order_by(col(ReceiptRow.occurred_at).desc(), col(ReceiptRow.id).desc())
+        .limit(limit)
+    )
+    return [_receipt(row) for row in rows.all()]
+
+
 async def takings(
     db: AsyncSession, place_ids: Sequence[UUID], start: datetime, end: datetime
 ) -> Sequence[Taking]:

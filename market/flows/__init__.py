@@ -5,13 +5,30 @@
 `PERIODIC` names the jobs the relay asks for every so many seconds.
 """
 
-from market.flows.context import Context, Event, Job, Reaction
+from market.flows import acquired, adoption, invoice, listing, notices, settlement
+from market.flows.context import Context, Event, Job, Reaction, each
 
 __all__ = ["JOBS", "PERIODIC", "REACTIONS", "Context", "Event", "Job", "Reaction"]
 
-JOBS: dict[str, Job] = {}
+JOBS: dict[str, Job] = {
+    "expire_payments": settlement.expire_payments,
+    "pull_missed_notices": notices.pull_missed_notices,
+    "ask_acquirers": acquired.ask_acquirers,
+    "issue_invoice": invoice.issue_invoice,
+    "send_invoices": invoice.send_invoices,
+    "sync_listings": listing.sync_listings,
+}
 
-REACTIONS: dict[str, Reaction] = {}
+REACTIONS: dict[str, Reaction] = {
+    # One line a flow, in the order they run: a sale is paid before it is counted.
+    "receipt.recorded": each(
+        settlement.receipt_recorded,
+        acquired.receipt_recorded,
+        adoption.takings_rolled_up,
+    ),
+    "payment.expired": settlement.payment_ended,
+    "payment.cancelled": settlement.payment_ended,
+}
 
 PERIODIC: dict[str, int] = {
     "expire_payments": 30,

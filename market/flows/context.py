@@ -27,6 +27,7 @@ class Event:
 
     kind: str
     owner_id: UUID | None
+    subject_id: UUID | None
     data: dict[str, Any]
     """JSON: ids as text, amounts as whole đồng, instants as ISO text."""
     at: datetime
@@ -37,3 +38,13 @@ Job = Callable[[Context, dict[str, Any]], Awaitable[None]]
 
 Reaction = Callable[[AsyncSession, Any, datetime], Awaitable[None]]
 """What follows from one `Event`, inside the relay's transaction: exactly once, no network."""
+
+
+def each(*reactions: Reaction) -> Reaction:
+    """Several flows that follow from one kind of event, in this order, in one transaction."""
+
+    async def react(db: AsyncSession, event: Any, now: datetime) -> None:
+        for reaction in reactions:
+            await reaction(db, event, now)
+
+    return react

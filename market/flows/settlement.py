@@ -9,13 +9,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import payments
 from market import echo, live, outbox, sales
+from market.flows.context import Context, Event
 from market.tables import SaleRow, StallRow, StandRow
 
 COMPLETE = {"settled", "over"}
 """Outcomes after which the asked amount is in the ledger."""
 
 
-async def receipt_recorded(db: AsyncSession, event: payments.Event, now: datetime) -> None:
+async def receipt_recorded(db: AsyncSession, event: Event, now: datetime) -> None:
     """Reaction to `receipt.recorded`: what follows from one verified movement of money."""
     data = event.data
     if data["outcome"] in {"already_seen", "failed", "outgoing", "account_unknown"}:
@@ -27,15 +28,19 @@ async def receipt_recorded(db: AsyncSession, event: payments.Event, now: datetim
     if row is not None:
         _advance(row, data)
         db.add(row)
-    for stall_id in await _stalls(db, data, row):
-        await live.tell(db, f"stall:{stall_id}", "money", _heard(data, row), now=now)
+    if data["outcome"] == "cash":
+        said = {"sale_id": data["subject_id"], "state": "paid", "method": "cash"}
+        await live.tell(db, f"stall:{data['place_id']}", "sale", said, now=now)
+    else:
+        for stall_id in await _stalls(db, data, row):
+            await live.tell(db, f"stall:{stall_id}", "money", _heard(data, row), now=now)
     if data.get("payment_id"):
         await _tell_payment(db, data, now)
     if row is not None and row.state == "paid" and row.paid_at is not None:
         await _invoice_if_wished(db, row, now)
 
 
-async def payment_ended(db: AsyncSession, event: payments.Event, now: datetime) -> None:
+async def payment_ended(db: AsyncSession, event: Event, now: datetime) -> None:
     """Reaction to `payment.expired` and `payment.cancelled`: the sale no longer waits."""
     payment_id = UUID(event.data["payment_id"])
     found = await db.exec(select(SaleRow).where(SaleRow.payment_id == payment_id).with_for_update())
@@ -47,6 +52,15 @@ async def payment_ended(db: AsyncSession, event: payments.Event, now: datetime) 
     said = {"sale_id": str(row.id), "state": row.state}
     await live.tell(db, f"stall:{row.stall_id}", "sale", said, now=now)
     await live.tell(db, f"payment:{payment_id}", "state", {"state": row.state}, now=now)
+
+
+async def expire_payments(context: Context, _: dict[str, Any]) -> None:
+    """Job: payments past their deadline end; what comes later is put before a person."""
+    while True:
+        async with context.database.as_system() as db:
+            ended = await payments.expire_payments(db, now=context.now())
+        if not ended:
+            return
 
 
 async def _sale_of(db: AsyncSession, data: dict[str, Any], now: datetime) -> SaleRow | None:
@@ -115,8 +129,10 @@ def _heard(data: dict[str, Any], row: SaleRow | None) -> dict[str, Any]:
         "echo_word": word,
         "echo_colour": colour,
         "spoken": announced.text,
+        "headline": announced.headline,
+        "tone": announced.tone,
         "clips": list(announced.clips),
-        "warn": announced.warn,
+        "warn": announced.warning,
         "at": data["occurred_at"],
     }
 

@@ -5,17 +5,19 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from litestar import get
+from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from litestar.response import Template
+from litestar.response import Redirect, Template
 from msgspec import Struct
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+import einvoice
 import payments
 from market import clock, echo, live, sales
 from market.db import Database
 from market.errors import NotFound
+from market.flows import invoice as invoice_flow
 from market.flows import sale as sale_flow
 from market.settings import Settings
 from market.tables import SaleRow
@@ -68,6 +70,19 @@ async def payment(payment_id: FromPath[UUID], database: NamedDependency[Database
     )
 
 
+@post("/tra/{payment_id:uuid}/hoa-don", include_in_schema=False, status_code=303)
+async def ask_invoice(
+    payment_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """The shopper asks for the invoice of what they paid; it is made at once, or it is there."""
+    async with database.as_system() as db:
+        row = await _sale_of(db, payment_id)
+        issued = await invoice_flow.issue_for_sale(db, row.id, now=now)
+    return Redirect(f"/hd/{issued.lookup_code}", status_code=303)
+
+
 async def _sale_of(db: AsyncSession, payment_id: UUID) -> SaleRow:
     row = await sales.sale(db, payment_id)
     if row is None:
@@ -81,6 +96,7 @@ async def _context(
     stall = await sales.stall_place(db, row.stall_id)
     account = await sale_flow.receiving_account(db, row.vendor_id)
     bank = payments.bank(account.bank_bin) if account else None
+    issued = await einvoice.invoice_by_id(db, row.invoice_id) if row.invoice_id else None
     view = {
         "id": row.payment_id or row.id,
         "sale_id": row.id,
@@ -106,8 +122,9 @@ async def _context(
         "stall": {"code": stall.code, "hall": stall.hall_name, "vendor": stall.vendor_name},
         "lines": await sales.lines_of(db, row.id),
         "methods": _methods(row, settings),
-        "invoice_url": "",
+        "invoice_url": f"/hd/{issued.lookup_code}" if issued else "",
         "invoice_id": row.invoice_id,
+        "may_ask_invoice": row.state == "paid" and stall.invoice_mode != "off",
     }
     return {"payment": view, "demo": settings.demo}
 
@@ -122,4 +139,4 @@ def _methods(row: SaleRow, settings: Settings) -> list[dict[str, str]]:
     return []
 
 
-routers = [pay_page, payment]
+routers = [pay_page, payment, ask_invoice]

@@ -1,0 +1,84 @@
+"""The clerk's page: money that matched nothing, and notices that were refused. Differences first."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.response import Template
+from sqlalchemy import text
+
+import payments
+from market import people
+from market.db import Database, Viewer
+from market.web import auth
+from market.web.i18n import N_
+
+SINCE = timedelta(days=30)
+SHOWN_MAX = 200
+WHY = {
+    "late": N_("Tiền đến sau khi lần bán đã đóng. Hỏi người bán: nhận hay hoàn."),
+    "duplicate_payment": N_("Lần bán này đã đủ tiền từ trước. Cần hoàn lại cho khách."),
+    "unmatched": N_("Không có mã lần bán trong nội dung."),
+    "suggested": N_("Mã bị cắt hoặc sai một chữ. Có một lần bán trùng số tiền."),
+    "foreign_code": N_("Mã của người bán khác. Kiểm tra mã QR có bị dán đè không."),
+    "amount_mismatch": N_("Cổng thanh toán báo số tiền khác với lần bán."),
+    "reference_reused": N_("Cùng mã giao dịch nhưng nội dung khác. Báo cho ngân hàng."),
+    "account_unknown": N_("Tài khoản nhận không thuộc người bán nào ở đây."),
+    "over": N_("Khách trả thừa. Phần thừa đang treo."),
+    "short": N_("Khách trả thiếu. Lần bán còn chờ phần còn lại."),
+}
+
+_VENDORS = text("SELECT id, name FROM market.vendor WHERE id = ANY(:ids)")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One receipt that waits for a person, with why and what to do."""
+
+    occurred_at: datetime
+    vendor_name: str
+    amount_vnd: int
+    outcome: str
+    why: str
+    memo: str
+    gateway: str
+
+
+@get("/doi-soat", guards=[auth.clerk], include_in_schema=False)
+async def receipts_page(
+    database: NamedDependency[Database],
+    viewer: NamedDependency[Viewer],
+    now: NamedDependency[datetime],
+) -> Template:
+    """What to look at today. Reading it is logged: the rows are of named vendors."""
+    async with database.as_system() as db:
+        receipts = await payments.receipts_to_resolve(db, since=now - SINCE, limit=SHOWN_MAX)
+        notices = [
+            one for one in await payments.notices(db, limit=SHOWN_MAX) if one.verdict != "verified"
+        ]
+        names = await _names(db, [one.owner_id for one in receipts if one.owner_id])
+        await people.log_read(db, viewer, "receipt", list(names), "đối soát", now=now)
+    shown = [
+        Waiting(
+            occurred_at=one.occurred_at,
+            vendor_name=names.get(one.owner_id, "") if one.owner_id else "",
+            amount_vnd=one.amount_vnd,
+            outcome=one.outcome,
+            why=WHY.get(one.outcome, ""),
+            memo=one.memo,
+            gateway=one.gateway,
+        )
+        for one in receipts
+    ]
+    return Template("receipts.html", context={"receipts": shown, "notices": notices})
+
+
+async def _names(db: Any, ids: list[UUID]) -> dict[UUID, str]:
+    rows = await db.execute(_VENDORS, {"ids": ids})
+    return {row[0]: row[1] for row in rows}
+
+
+routers = [receipts_page]

@@ -1,0 +1,85 @@
+"""What people are told when something cannot be done: one sentence per kind of error, with a way on."""
+
+from catalog import errors as goods
+from einvoice import errors as invoice
+from market import errors as place
+from market.web.errors import tells
+from payments import amounts, banks, qr_errors
+from payments import errors as money
+from payments.gateways import GatewayRefused, GatewayUnavailable, NoticeForged
+from payments.gateways.stripe import AmountUnsupported
+
+# ── Sales and money ─────────────────────────────────────────────────────────────────────────────
+tells(place.AmountOutOfRange, 422, "Số tiền phải từ 1 đến 499.999.999 ₫.")
+tells(money.AmountOutOfRange, 422, "Số tiền phải từ 1 đến 499.999.999 ₫.")
+tells(amounts.AmountError, 422, "Số tiền chưa rõ. Gõ lại, ví dụ 50000 hoặc 50k.")
+tells(
+    place.LinesDoNotAddUp, 422, "Các dòng hàng cộng lại chưa bằng số tiền. Kiểm tra lại giỏ hàng."
+)
+tells(place.SaleIdReused, 409, "Lần bán này đã có với nội dung khác. Tạo lần bán mới.")
+tells(place.StallNotSelling, 409, "Sạp này đang nghỉ hoặc chưa có người bán.")
+tells(
+    place.NoReceivingAccount,
+    409,
+    "Sạp chưa có tài khoản nhận tiền. Ghi tiền mặt, hoặc gọi tổ công nghệ số.",
+)
+tells(place.SaleFinal, 409, "Lần bán này đã đóng, không đổi được nữa.")
+tells(place.SaleNotPaid, 409, "Chưa thấy tiền về nên chưa lập được hóa đơn.")
+tells(money.PaymentUnknown, 404, "Không tìm thấy lần thanh toán này.")
+tells(money.PaymentIdReused, 409, "Lần bán này đã có với nội dung khác. Tạo lần bán mới.")
+tells(money.PaymentNotOpen, 409, "Lần bán này đã đóng, không đổi được nữa.")
+tells(money.LedgerBusy, 503, "Đang rất đông. Vui lòng thử lại sau một giây.")
+tells(money.LedgerError, 503, "Sổ ghi tiền đang bận. Chưa có gì bị mất. Vui lòng thử lại.")
+tells(money.PaymentError, 422, "Không làm được việc này với khoản tiền. Xem chi tiết.")
+tells(
+    AmountUnsupported, 422, "Thẻ quốc tế chỉ nhận từ 13.000 đến 99.999.999 ₫. Hãy trả bằng mã QR."
+)
+tells(GatewayUnavailable, 503, "Cổng thanh toán chưa trả lời. Chưa trừ tiền. Vui lòng thử lại.")
+tells(GatewayRefused, 409, "Cổng thanh toán từ chối. Hãy chọn cách trả khác.")
+tells(NoticeForged, 401, "Chữ ký không đúng.")
+# ── QR codes and accounts ───────────────────────────────────────────────────────────────────────
+tells(qr_errors.QRError, 422, "Mã QR này không dùng được để trả tiền ở đây.")
+tells(qr_errors.QREmpty, 422, "Chưa có mã QR nào.")
+tells(qr_errors.QRChecksumWrong, 422, "Mã QR bị hỏng hoặc bị sửa. Quét lại.")
+tells(qr_errors.QRForeign, 422, "Đây là mã QR của nước ngoài, không dùng được ở đây.")
+tells(banks.BankUnknown, 422, "Không có ngân hàng này. Chọn lại trong danh sách.")
+tells(banks.AccountMalformed, 422, "Số tài khoản chưa đúng: 1 đến 19 chữ số hoặc chữ cái.")
+tells(money.PayeeTaken, 409, "Tài khoản này đã đăng ký cho người bán khác.")
+tells(money.PayeeUnknown, 404, "Không tìm thấy tài khoản nhận tiền.")
+tells(money.PayeeRetired, 409, "Tài khoản nhận tiền này đã ngừng dùng.")
+# ── People and places ───────────────────────────────────────────────────────────────────────────
+tells(place.NotFound, 404, "Không tìm thấy, hoặc bạn không được xem.")
+tells(place.StaleVersion, 409, "Người khác vừa thay đổi. Tải lại trang rồi làm tiếp.")
+tells(place.PhoneInvalid, 422, "Số điện thoại cần 10 chữ số, bắt đầu bằng 03, 05, 07, 08 hoặc 09.")
+tells(place.PhoneTaken, 409, "Số điện thoại này đã có người dùng.")
+tells(place.NameInvalid, 422, "Tên chỉ gồm chữ cái, dấu cách và dấu gạch nối.")
+tells(place.IdNumberInvalid, 422, "Số định danh cần đủ 12 chữ số.")
+tells(place.StallTaken, 409, "Sạp này đã có người bán.")
+tells(place.StepNotNow, 409, "Bước này chưa làm được lúc này. Tải lại trang.")
+tells(place.ConsentMissing, 422, "Cần người bán đồng ý với mục bắt buộc trước khi làm tiếp.")
+tells(
+    place.AccountInvalid, 422, "Tài khoản nhận tiền chưa đúng. Kiểm tra ngân hàng và số tài khoản."
+)
+tells(
+    place.AccountNameDiffers,
+    409,
+    "Tên ở ngân hàng khác tên người bán. Kiểm tra lại trước khi dùng.",
+)
+tells(place.UnitAmbiguous, 422, "Địa bàn cũ này đã chia cho nhiều phường. Chọn phường hiện nay.")
+# ── Invoices ────────────────────────────────────────────────────────────────────────────────────
+tells(place.InvoiceNotPossible, 409, "Người bán chưa đăng ký hóa đơn điện tử nên chưa lập được.")
+tells(invoice.EInvoiceError, 422, "Chưa lập được hóa đơn. Xem chi tiết.")
+tells(invoice.FieldInvalid, 422, "Một ô trên hóa đơn chưa đúng. Xem chi tiết.")
+tells(invoice.TaxIdInvalid, 422, "Mã số thuế cần 10, 12 hoặc 13 chữ số.")
+tells(invoice.TooLateToName, 409, "Chỉ đổi tên người mua được trong ngày lập hóa đơn.")
+tells(invoice.NotCorrectable, 409, "Hóa đơn này không sửa theo cách đó được nữa.")
+tells(invoice.InvoiceNotFound, 404, "Không tìm thấy hóa đơn này.")
+# ── Goods ───────────────────────────────────────────────────────────────────────────────────────
+tells(goods.CatalogError, 422, "Hàng hóa chưa lưu được. Xem chi tiết.")
+tells(goods.InvalidProduct, 422, "Thông tin hàng hóa chưa đúng. Xem chi tiết từng ô.")
+tells(goods.InvalidQuantity, 422, "Số lượng chưa đúng.")
+tells(goods.UnknownProduct, 404, "Không tìm thấy mặt hàng này.")
+tells(goods.SkuTaken, 409, "Mã hàng này đã dùng rồi.")
+tells(goods.StaleVersion, 409, "Người khác vừa thay đổi. Tải lại trang rồi làm tiếp.")
+tells(goods.PriceJump, 409, "Giá thay đổi quá nhiều. Xác nhận lại nếu đúng.")
+tells(goods.PictureRefused, 422, "Ảnh không dùng được. Chọn ảnh JPG hoặc PNG dưới 2 MB.")
