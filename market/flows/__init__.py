@@ -5,7 +5,7 @@
 `PERIODIC` names the jobs the relay asks for every so many seconds.
 """
 
-from market.flows import acquired, adoption, invoice, listing, notices, settlement
+from market.flows import acquired, adoption, invoice, listing, notices, onboarding, settlement
 from market.flows.context import Context, Event, Job, Reaction, each
 
 __all__ = ["JOBS", "PERIODIC", "REACTIONS", "Context", "Event", "Job", "Reaction"]
@@ -22,6 +22,7 @@ JOBS: dict[str, Job] = {
 REACTIONS: dict[str, Reaction] = {
     # One line a flow, in the order they run: a sale is paid before it is counted.
     "receipt.recorded": each(
+        onboarding.test_paid,
         settlement.receipt_recorded,
         acquired.receipt_recorded,
         adoption.takings_rolled_up,
