@@ -11,6 +11,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
+from sqlalchemy import text
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -239,3 +240,10 @@ def _rolled_up(sales: Sequence[PastSale]) -> list[tuple[UUID, datetime, str, int
         sums[key][0] += 1
         sums[key][1] += sale.amount_vnd
     return [(*key, count, vnd) for key, (count, vnd) in sums.items()]
+
+
+async def is_there(database: Database) -> bool:
+    """Whether this database has a past already."""
+    async with database.as_system() as db:
+        found = await db.execute(text("SELECT EXISTS (SELECT FROM market.takings_hour)"))
+    return bool(found.scalar_one())

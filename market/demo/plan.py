@@ -268,8 +268,8 @@ def _stall(
 ) -> StallPlan:
     rng = dealer.rng
     busy = rng.lognormvariate(0, 0.45)
-    cashless = 8.5 * busy if kind == "used" else 0.0
-    share = rng.uniform(0.3, 0.6)
+    cashless = 6.0 * busy if kind == "used" else 0.0
+    share = rng.uniform(0.38, 0.62)
     cash = cashless / share - cashless if kind == "used" else 6 * busy
     records = vendor is not None and rng.random() < 0.72
     return StallPlan(
