@@ -1,0 +1,144 @@
+"""A market's hook that only listens, partners in this loop, and partners as real processes."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from payments.gateways import Notice
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass
+class Hook:
+    """What the partner sent, and what it will hear; the last answer is repeated."""
+
+    notices: list[Notice] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    answers: list[tuple[int, object]] = field(default_factory=lambda: [(200, {"success": True})])
+    url: str = ""
+    _came: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def take(self, path: str, notice: Notice) -> tuple[int, object]:
+        self.paths.append(path)
+        self.notices.append(notice)
+        self._came.set()
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    async def wait_for(self, count: int) -> list[Notice]:
+        """The notices, as soon as so many came."""
+        async with asyncio.timeout(20):
+            while len(self.notices) < count:
+                self._came.clear()
+                await self._came.wait()
+        return self.notices
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """HTTP/1.1 with keep-alive, just enough for a partner's client."""
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+                pairs = [line.partition(":") for line in head[1:] if line]
+                headers = {name.lower(): value.strip() for name, _, value in pairs}
+                body = await reader.readexactly(int(headers.get("content-length", "0")))
+                path, _, query = head[0].split(" ")[1].partition("?")
+                status, answer = self.take(path, Notice(body, headers, query))
+                text = json.dumps(answer).encode()
+                writer.write(
+                    f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n"
+                    f"content-length: {len(text)}\r\n\r\n".encode()
+                    + text
+                )
+                await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+async def hook() -> AsyncIterator[Hook]:
+    """The market's side of the wire, over real HTTP on a free port."""
+    listening = Hook()
+    server = await asyncio.start_server(listening.serve, "127.0.0.1", 0)
+    listening.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    yield listening
+    server.close()
+    await server.wait_closed()
+
+
+Running = Callable[[Litestar], AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@pytest.fixture
+def running() -> Running:
+    """A partner in this very loop, and a client of it."""
+
+    @asynccontextmanager
+    async def run(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.lifespan(),
+            httpx.AsyncClient(transport=transport, base_url="http://partner.test") as client,
+        ):
+            yield client
+
+    return run
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[Callable[[str, str], str]]:
+    """Start a partner as a process of its own: module and configuration in, its address out."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(module: str, config: str) -> str:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        (tmp_path / f"serve_{module}.py").write_text(
+            textwrap.dedent(
+                f"""
+                from pathlib import Path
+                from market.simulators.{module} import *
+                from market.simulators.{module} import create_app
+                PORT = {port}
+                def app():
+                    return create_app({config})
+                """
+            )
+        )
+        command = [
+            sys.executable, "-W", "ignore", "-m", "granian", "--interface", "asgi", "--factory",
+            "--host", "127.0.0.1", "--port", str(port), "--workers-kill-timeout", "2",
+            "--no-ws", "--log-level", "error", f"serve_{module}:app",
+        ]  # fmt: skip
+        environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}  # noqa: TID251 - a child's
+        started.append(subprocess.Popen(command, env=environment, start_new_session=True))
+        _wait_until_open(port)
+        return f"http://127.0.0.1:{port}"
+
+    yield start
+    for one in started:
+        os.killpg(one.pid, signal.SIGKILL)
+        one.wait()
+
+
+def _wait_until_open(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise AssertionError("the partner did not start")
