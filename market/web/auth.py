@@ -1,6 +1,7 @@
 """Who is at the other end: the session cookie, the guards, signing in and out."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -17,8 +18,10 @@ from litestar.params import Body, FromPath, FromQuery, QueryParameter
 from litestar.response import Redirect, Template
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from msgspec import Struct
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
 
-from market import clock, people, sessions
+from market import clock, people, places, sessions
 from market.db import Database
 from market.errors import MarketError, PinInvalid, SignInRefused, TooManyAttempts
 from market.people import Membership, SignedIn
@@ -195,6 +198,46 @@ def home_of(me: SignedIn) -> str:
     return "/toi"
 
 
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A first screen of a role one has."""
+
+    title: str
+    sentence: str
+    url: str
+    picture: str
+
+
+async def homes_of(db: AsyncSession, me: SignedIn) -> list[Home]:
+    """A card for each thing one is here: stalls first, then the roles."""
+    found = []
+    if me.stall_ids:
+        rows = await db.execute(_MY_STALLS, {"ids": list(me.stall_ids)})
+        found += [
+            Home(
+                f"Sạp {code}", f"{hall} · {trade}" if trade else hall, f"/ban-hang/{id_}", "keypad"
+            )
+            for id_, code, hall, trade in rows
+        ]
+    if me.has_role("team"):
+        found.append(Home("Tổ công nghệ", "Các sạp cần đến hôm nay", "/to-cong-nghe", "walk"))
+    if me.has_role("operator"):
+        halls = await places.halls(db, me.scopes("operator"))
+        found += [Home("Quản lý chợ", hall.name, f"/quan-ly/{hall.id}", "hall") for hall in halls]
+    for unit_id in me.scopes("official"):
+        unit = await places.unit(db, unit_id)
+        found.append(Home("Số liệu của phường", unit.full_name, f"/phuong/{unit_id}", "chart"))
+    if me.has_role("clerk"):
+        found.append(Home("Đối soát", "Khoản tiền cần xem lại", "/doi-soat", "scale"))
+    return found
+
+
+_MY_STALLS = text(
+    "SELECT s.id, s.code, h.name, s.trade FROM market.stall s JOIN market.hall h ON h.id = s.hall_id"
+    " WHERE s.id = ANY (:ids) ORDER BY h.name, length(s.code), s.code"
+)
+
+
 # ── Signing in ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -237,7 +280,7 @@ async def sign_in(
     """Check phone and PIN and open a session; say what is wrong without saying which."""
     try:
         phone = people.phone_of(data.phone)
-        person_id = await proven(database, phone, data.pin, _address(request), now=now)
+        person_id = await proven(database, phone, data.pin, address_of(request), now=now)
     except MarketError as error:
         context = {"problem": problem_of(error), "phone": data.phone, "tiep": data.tiep}
         return _page("sign_in.html", status_code=problem_of(error).status, **context)
@@ -263,7 +306,7 @@ async def first_sign_in(
         phone = people.phone_of(data.phone)
         people.check_pin(data.pin, phone)
         person_id = await proven(
-            database, phone, data.code, _address(request), now=now, is_code=True
+            database, phone, data.code, address_of(request), now=now, is_code=True
         )
         pin_hash = await asyncio.to_thread(people.hash_pin, data.pin)
         async with database.as_system() as db:
@@ -357,7 +400,8 @@ async def _let_in(
     return answer
 
 
-def _address(request: Request[Any, Any, Any]) -> str:
+def address_of(request: Request[Any, Any, Any]) -> str:
+    """Where a request came from, for counting attempts."""
     return request.client.host if request.client else ""
 
 

@@ -1,0 +1,127 @@
+"""The printed code: its sheet as PDF, and the morning's check that it is still ours."""
+
+import asyncio
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import httpx
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
+from msgspec import Meta, Struct
+
+from market import places, stands
+from market.db import Database, Viewer
+from market.flows import onboarding as onboarding_flow
+from market.flows import stands as flow
+from market.settings import Settings
+from market.web import auth
+from market.web.errors import documented
+from payments.banks import is_known
+
+Paper = Literal["a6", "a5"]
+
+
+class StandCheckCommand(Struct, frozen=True, forbid_unknown_fields=True):
+    """The text of the code that was scanned on the table."""
+
+    qr_text: Annotated[str, Meta(max_length=1_000)]
+
+
+class ReceiverView(Struct, frozen=True):
+    """Whose account a code leads to."""
+
+    holder_name: str
+    bank_name: str
+    account_last4: str
+
+
+class StandCheckView(Struct, frozen=True, kw_only=True):
+    """“same”: the money comes to the vendor. “other”: it goes to somebody else."""
+
+    result: str
+    serial: str
+    is_registered: bool
+    registered: ReceiverView
+    found: ReceiverView | None
+
+
+@get("/ban-hang/{stall_id:uuid}/ma-qr.pdf", guards=[auth.vendor_of_stall], include_in_schema=False)
+async def stand_pdf(
+    stall_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    viewer: NamedDependency[Viewer],
+    size: Annotated[Paper, QueryParameter()] = "a6",
+) -> Response[bytes]:
+    """The vendor's sheet to print."""
+    return await _pdf(database, viewer, stall_id, size)
+
+
+@get("/to-cong-nghe/sap/{stall_id:uuid}/ma-qr.pdf", guards=[auth.team_member], include_in_schema=False)  # fmt: skip
+async def stand_pdf_for_team(
+    stall_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    viewer: NamedDependency[Viewer],
+    size: Annotated[Paper, QueryParameter()] = "a6",
+) -> Response[bytes]:
+    """The same sheet, for who brings it; row security knows their halls."""
+    return await _pdf(database, viewer, stall_id, size)
+
+
+@post(
+    "/api/stalls/{stall_id:uuid}/stand-checks",
+    guards=[auth.vendor_of_stall],
+    status_code=200,
+    responses=documented(400, 401, 403, 404),
+)
+async def check_stand(
+    stall_id: FromPath[UUID],
+    data: JSONBody[StandCheckCommand],
+    database: NamedDependency[Database],
+    viewer: NamedDependency[Viewer],
+    settings: NamedDependency[Settings],
+    now: NamedDependency[datetime],
+) -> StandCheckView:
+    """Compare the code on the table with the registered one; both names where they differ."""
+    assert viewer.person_id is not None
+    async with database.as_viewer(viewer) as db:
+        check = await flow.check_stand(db, stall_id, data.qr_text, viewer.person_id, now=now)
+    found = None
+    if check.found is not None:
+        holder = check.found.holder_name
+        if is_known(check.bank_bin):
+            async with httpx.AsyncClient() as http:
+                holder = (
+                    await onboarding_flow.look_up_holder(
+                        http, settings.bank_url, check.bank_bin, check.account_no
+                    )
+                    or holder
+                )
+        found = ReceiverView(holder, check.found.bank_name, check.found.account_last4)
+    registered = check.registered
+    return StandCheckView(
+        result=check.result,
+        serial=check.serial,
+        is_registered=check.is_registered,
+        registered=ReceiverView(
+            registered.holder_name, registered.bank_name, registered.account_last4
+        ),
+        found=found,
+    )
+
+
+async def _pdf(database: Database, viewer: Viewer, stall_id: UUID, size: Paper) -> Response[bytes]:
+    async with database.as_viewer(viewer) as db:
+        sheet = await flow.sheet_of(db, stall_id)
+        stall = await places.stall(db, stall_id)
+    content = await asyncio.to_thread(stands.stand_pdf, sheet, size)
+    name = f"ma-qr-{stall.code}-{size}.pdf".encode("ascii", "ignore").decode()
+    return Response(
+        content,
+        media_type="application/pdf",
+        headers={"content-disposition": f'inline; filename="{name}"', "cache-control": "no-store"},
+    )
+
+
+routers = [stand_pdf, stand_pdf_for_team, check_stand]
