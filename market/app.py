@@ -9,20 +9,19 @@ from typing import Any
 
 from litestar import Litestar, Request, Response
 from litestar.config.csrf import CSRFConfig
-from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.datastructures import ResponseHeader, State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.response import Template
-from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
 
 import payments
 from market import clock, gateways, live, settings
 from market.db import ROLE_SYSTEM, Database, Viewer
 from market.settings import Settings
-from market.web import auth, errors, i18n, sentences
+from market.web import assets, auth, errors, i18n, sentences
 from payments.gateways.stripe import StripeClient
 
 HERE = Path(__file__).parent / "web"
@@ -66,7 +65,7 @@ def create_app(given: Settings | None = None) -> Litestar:
     """The application, not yet started; its lifespan opens the pools and the ledger's writer."""
     config = given or settings.from_environment()
     return Litestar(
-        route_handlers=[*_routers(), _static()],
+        route_handlers=[*_routers(), *assets.routers()],
         lifespan=[_lifespan],
         state=State({"settings": config}),
         dependencies={
@@ -111,17 +110,6 @@ def _routers() -> list[Any]:
     for name in MODULES:
         found.extend(import_module(f"market.web.{name}").routers)
     return found
-
-
-def _static() -> Any:
-    return create_static_files_router(
-        path="/static",
-        directories=[HERE / "static"],
-        name="static",
-        include_in_schema=False,
-        cache_control=None,
-        opt={"exclude_from_auth": True},
-    )
 
 
 @asynccontextmanager
@@ -176,7 +164,7 @@ def _error_page(request: Request[Any, Any, Any], problem: errors.Problem) -> Res
 
         return Redirect(auth.sign_in_url(request))
     page = Template("error.html", context={"problem": problem}, status_code=problem.status)
-    return page.to_asgi_response(app=request.app, request=request)  # type: ignore[return-value]  # litestar takes either
+    return page.to_asgi_response(app=None, request=request)  # type: ignore[return-value]  # litestar takes either
 
 
 async def _database(state: State) -> Database:

@@ -25,7 +25,7 @@ async def sync_listings(context: Context, _: dict[str, Any]) -> None:
                 context.database.as_system,
                 {PORTAL: portal},
                 clock=context.now,
-                jitter=random.random,  # noqa: S311 - spreads retries, guards nothing
+                jitter=random.random,
             )
             if not sent:
                 return

@@ -5,7 +5,6 @@ from typing import Any
 import httpx
 from sqlalchemy import text
 
-
 from market import ids
 from market.flows.context import Context
 from market.flows.ledgers import ledger_of

@@ -14,6 +14,8 @@ from market.tables import SaleRow, StallRow, StandRow
 
 COMPLETE = {"settled", "over"}
 """Outcomes after which the asked amount is in the ledger."""
+COUNTED = COMPLETE | {"short", "stand", "cash"}
+"""Outcomes whose money is for a sale; all other money waits for a person."""
 
 
 async def receipt_recorded(db: AsyncSession, event: Event, now: datetime) -> None:
@@ -96,16 +98,17 @@ async def _stand_sale(db: AsyncSession, data: dict[str, Any], now: datetime) -> 
 def _advance(row: SaleRow, data: dict[str, Any]) -> None:
     """Move the sale on by what the ledger says; a state never goes back."""
     outcome = data["outcome"]
-    row.received_vnd = max(row.received_vnd, data.get("received_vnd") or data["amount_vnd"])
-    if row.state in {"paid", "cancelled", "expired"} and outcome not in COMPLETE:
+    if outcome not in COUNTED or row.state == "paid":
         return
-    if outcome in COMPLETE or outcome in {"stand", "cash"}:
-        if row.state != "paid":
-            row.state = "paid"
-            row.paid_at = datetime.fromisoformat(data["occurred_at"])
-            row.echo_word = echo.echo_of(UUID(data["receipt_id"]))[0]
-    elif outcome == "short":
+    row.received_vnd = max(row.received_vnd, data.get("received_vnd") or data["amount_vnd"])
+    if outcome == "short":
         row.state = "partial"
+        return
+    row.state = "paid"
+    row.paid_at = datetime.fromisoformat(data["occurred_at"])
+    row.echo_word = echo.echo_of(UUID(data["receipt_id"]))[0]
+    if data.get("gateway") in {"vnpay", "stripe"}:
+        row.method = data["gateway"]  # the shopper chose another road than the till offered
 
 
 def _heard(data: dict[str, Any], row: SaleRow | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from uuid import UUID
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
-from litestar.params import Body, FromPath
+from litestar.params import Body, FromPath, FromQuery
 from litestar.response import Redirect, Template
 from msgspec import Struct
 
@@ -86,7 +86,7 @@ async def lookup_xml(code: FromPath[str], database: NamedDependency[Database]) -
 
 @get("/hd/{code:str}/pdf", include_in_schema=False)
 async def lookup_pdf(
-    code: FromPath[str], database: NamedDependency[Database], kho: str = "a4"
+    code: FromPath[str], database: NamedDependency[Database], kho: FromQuery[str] = "a4"
 ) -> Response[bytes]:
     """The page to print; `kho` is a4 or k80 (an 80 mm roll)."""
     issued = await _found(database, code)
