@@ -13,7 +13,7 @@ def main():  # type: ignore[no-untyped-def]  # an old Python must be able to rea
     """Run one command; returns the exit code."""
     if sys.version_info < PYTHON_MIN:
         found = ".".join(str(part) for part in sys.version_info[:2])
-        return complain(
+        return complain(  # type: ignore[no-untyped-call]  # as above
             "Python 3.11 or newer is needed, this is " + found + " (" + sys.executable + ").\n"
             "Install one and use its name, for example: python3.11 -m market demo"
         )

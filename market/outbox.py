@@ -62,6 +62,7 @@ async def announce(
     now: datetime,
     *,
     owner_id: UUID | None = None,
+    subject_id: UUID | None = None,
     error: str = "",
 ) -> UUID:
     """Have the relay run `REACTIONS[kind]` once the caller's transaction is committed.
@@ -72,6 +73,7 @@ async def announce(
     event = {
         "kind": kind,
         "owner_id": None if owner_id is None else str(owner_id),
+        "subject_id": None if subject_id is None else str(subject_id),
         "data": data,
         "at": now.isoformat(),
     }

@@ -31,6 +31,8 @@ CONSUMER = "payments.event"
 CHANNELS = ("payments_event", outbox.CHANNEL)
 POLL_SECONDS = 1.0
 """When nothing wakes us: rows that became due, and a notification that was lost."""
+POLL_SECONDS_MIN = 0.02
+"""Soon after a notification: its event may wait for an older transaction that is still open."""
 EVENT_COUNT_MAX = 200
 """Events in one transaction: long enough to share its commit, short enough for a till to hear."""
 HAND_OUT_COUNT_MAX = 500
@@ -155,8 +157,9 @@ class Relay:
             if found:
                 event = _from_log(found[0])
                 row = await outbox.announce(
-                    db, event.kind, event.data, event.at, owner_id=event.owner_id, error=error
-                )
+                    db, event.kind, event.data, event.at,
+                    owner_id=event.owner_id, subject_id=event.subject_id, error=error,
+                )  # fmt: skip
                 await self._step_past(db, found[0])
                 log.error("an event waits aside", kind=event.kind, row=str(row), error=error)
         return len(found)
@@ -174,9 +177,11 @@ class Relay:
         return ""
 
     async def _next_events(self, db: AsyncSession, limit: int) -> Sequence[events.Event]:
-        now = self._now()
-        await db.execute(_FIRST_POSITION, {"consumer": CONSUMER, "now": now})
-        position = (await db.execute(_LOCK_POSITION, {"consumer": CONSUMER})).scalar_one()
+        who = {"consumer": CONSUMER}
+        position = (await db.execute(_LOCK_POSITION, who)).scalar_one_or_none()
+        if position is None:
+            await db.execute(_FIRST_POSITION, {**who, "now": self._now()})
+            position = (await db.execute(_LOCK_POSITION, who)).scalar_one()
         return await events.events_after(db, position, limit)
 
     async def _step_past(self, db: AsyncSession, event: events.Event) -> None:
@@ -214,12 +219,16 @@ async def _lead_once(relay: Relay, database_url: str, stop: asyncio.Event) -> No
             await connection.add_listener(channel, lambda *_: woken.set())
         connection.add_termination_listener(lambda *_: woken.set())
         log.info("the relay leads")
+        pause = POLL_SECONDS_MIN
         while not stop.is_set():
             if connection.is_closed():
                 raise asyncpg.InterfaceError("the leader's connection is gone")
-            woken.clear()
+            if woken.is_set():
+                pause = POLL_SECONDS_MIN
+                woken.clear()
             if not await relay.step():
-                await _either(stop, woken, POLL_SECONDS)
+                await _either(stop, woken, pause)
+                pause = min(POLL_SECONDS, pause * 2)
     finally:
         with suppress(Exception):  # it may be gone already
             await connection.close(timeout=1)
@@ -259,14 +268,15 @@ async def _either(stop: asyncio.Event, woken: asyncio.Event, seconds: float) -> 
 
 
 def _from_log(event: events.Event) -> Event:
-    return Event(event.kind, event.owner_id, event.data, event.at)
+    return Event(event.kind, event.owner_id, event.subject_id, event.data, event.at)
 
 
 def _announced(arguments: Mapping[str, Any]) -> Event:
-    owner = arguments["owner_id"]
+    owner, subject = arguments["owner_id"], arguments["subject_id"]
     return Event(
         arguments["kind"],
         None if owner is None else UUID(owner),
+        None if subject is None else UUID(subject),
         arguments["data"],
         datetime.fromisoformat(arguments["at"]),
     )
