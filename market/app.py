@@ -39,6 +39,8 @@ MODULES = (
     "hooks",
     "live",
     "invoices",
+    "onboarding",
+    "people",
     "officials",
     "operators",
     "receipts",
