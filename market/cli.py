@@ -94,7 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     web.add_argument("--workers", type=int, default=1, help="web processes (1)")
     add("worker", _worker, "run a worker alone; any number may run", data)
     add("relay", _relay, "run a relay alone; one leads, others wait", data)
-    simulate = add("simulate", _simulate, "run one simulated partner", data, address)
+    simulate = add("simulate", _simulate, "run one simulated partner", data)
+    simulate.add_argument("--port", type=_port, dest="own_port", help="its port (8011 to 8015)")
     simulate.add_argument("name", choices=SIMULATORS)
     database = add("db", _db, "look after the database", data)
     database.add_argument(
@@ -163,7 +164,7 @@ def _relay(options: argparse.Namespace, settings: Settings) -> int:
 def _simulate(options: argparse.Namespace, settings: Settings) -> int:
     from market.commands import processes
 
-    return processes.simulator(settings, options.name, options.port)
+    return processes.simulator(settings, options.name, options.own_port)
 
 
 def _db(options: argparse.Namespace, settings: Settings) -> int:

@@ -193,10 +193,15 @@ class _Supervisor:
                     self._write_state()
 
     async def _close(self) -> None:
+        writing_out = None
+        if self._cluster is not None and self._nursery is not None:
+            writing_out = asyncio.create_task(asyncio.to_thread(self._cluster.checkpoint))
         if self._nursery is not None:
             await self._nursery.stop()
         if self._cluster is not None:
             await asyncio.to_thread(self._cluster.stop)
+        if writing_out is not None:
+            await writing_out
         with suppress(FileNotFoundError):
             (self._data / "run.json").unlink()
 

@@ -1,11 +1,14 @@
 """Commands about the database: `market db migrate`, `db check`, `audit`."""
 
+import asyncio
 import json
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import msgspec
 
 from market import db
 from market.embedded import Cluster
@@ -34,6 +37,34 @@ def check(settings: Settings, *, scratch: bool, as_json: bool) -> int:
     else:
         _say("The database is what the code expects.")
     return 1 if found else 0
+
+
+def audit(settings: Settings, *, as_json: bool, quiet: bool) -> int:
+    """Whether everything in the ledger agrees with everything else; 1 if anything does not."""
+    import payments
+
+    progress = None if quiet or not sys.stderr.isatty() else _progress
+    with opened(settings) as url:
+        report = asyncio.run(payments.audit(url, progress))
+    if progress is not None:
+        sys.stderr.write("\r\x1b[2K")
+    if as_json:
+        _say(msgspec.json.encode(report).decode())
+    else:
+        _say(
+            f"{report.transfer_count:,} transfers, {report.receipt_count:,} receipts,"
+            f" {report.payment_count:,} payments, {report.account_count:,} accounts,"
+            f" {report.event_count:,} events."
+        )
+        for problem in report.problems:
+            _say(f"{problem.check}: {problem.sentence}")
+        _say("Everything agrees." if report.is_clean else "Not everything agrees.")
+    return 0 if report.is_clean else 1
+
+
+def _progress(check: str, done: int, count: int) -> None:
+    sys.stderr.write(f"\r\x1b[2K{done}/{count} {check}")
+    sys.stderr.flush()
 
 
 @contextmanager

@@ -3,9 +3,13 @@
 import dataclasses
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from market.embedded import Cluster
 from market.settings import Settings, SettingsError, as_environment
+
+if TYPE_CHECKING:  # a worker or relay need not import the web framework
+    from litestar import Litestar
 
 KILL_SECONDS = 3
 """Open streams (SSE) never end by themselves; without this a stop would wait for them for ever."""
@@ -13,7 +17,17 @@ KILL_SECONDS = 3
 
 def web(settings: Settings, workers: int) -> int:
     """Become the web server; does not return."""
-    return _granian(_with_database(settings), "market.app:create_app", settings.port, workers)
+    return _granian(
+        _with_database(settings), "market.commands.processes:web_app", settings.port, workers
+    )
+
+
+def web_app() -> "Litestar":
+    """The factory a web process calls: its logs first, then the application."""
+    from market import app, logs
+
+    logs.configure("web")
+    return app.create_app()
 
 
 def simulator(settings: Settings, name: str, port: int | None) -> int:
