@@ -175,8 +175,8 @@ class PortalState:
 
     def _read(self, tail: str, values: tuple[object, ...]) -> list[Shown]:
         rows = self._db.execute(
-            "SELECT sku, remote_id, body, state, reason, received_at, changed_at FROM listing "
-            + tail,  # noqa: S608 - the tails are written in this file
+            "SELECT sku, remote_id, body, state, reason, received_at, changed_at FROM listing "  # noqa: S608 - tails are written in this file
+            + tail,
             values,
         )
         return [

@@ -64,7 +64,7 @@ async def test_what_was_typed_with_its_marks_comes_first(shelf: AsyncSession) ->
     assert without[-1] == "Bông cải xanh"
 
 
-@pytest.mark.parametrize("query", ["%", "_", "\\", "'; DROP", "\x00", "🥬", "x" * 5000])
+@pytest.mark.parametrize("query", ["%", "_", "\\", "'; DROP", "\x00🥬", "x" * 5000])
 async def test_strange_queries_find_nothing_and_break_nothing(
     shelf: AsyncSession, query: str
 ) -> None:
