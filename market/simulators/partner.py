@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from litestar import Litestar, Request, Response, get
-from litestar.logging import LoggingConfig
+from litestar.exceptions import ClientException
 from litestar.params import FromPath
 from litestar.plugins.jinja import JinjaTemplateEngine
-from litestar.exceptions import ClientException
 from litestar.template.config import TemplateConfig
 from litestar.types import ControllerRouterHandler, Dependencies
 
@@ -45,7 +44,7 @@ def app(
         on_startup=[notifier.start],
         on_shutdown=[stop],
         openapi_config=None,
-        logging_config=LoggingConfig(root={"level": "WARNING", "handlers": ["queue_listener"]}),
+        logging_config=None,
         request_max_body_size=6_000_000,
     )
 

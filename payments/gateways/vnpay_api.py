@@ -76,6 +76,8 @@ _ANSWER_FIELDS = [
     "vnp_TransactionStatus",
     "vnp_OrderInfo",
 ]
+_RESPONSE_OF_STATUS = {"00": "00", "07": "07", "08": "11", "11": "24"}
+"""What an IPN would have said for a status; all else is an error."""
 _PROMOTION_FIELDS = ["vnp_PromotionCode", "vnp_PromotionAmount"]
 
 
@@ -154,8 +156,8 @@ class VNPayStatus:
         """The payment as an IPN would tell it; None while it is undecided or was a refund."""
         if self.transaction_type != "01" or self.transaction_status == "01":
             return None
-        told = {**self.fields, "vnp_ResponseCode": self.transaction_status}
-        return confirmation_of(told, now)
+        response = _RESPONSE_OF_STATUS.get(self.transaction_status, "99")
+        return confirmation_of({**self.fields, "vnp_ResponseCode": response}, now)
 
 
 @dataclass(frozen=True, slots=True)
