@@ -66,7 +66,14 @@ from payments.payment import (
     PaymentState,
 )
 from payments.qr import write_vietqr
-from payments.receipts import Receipt, Taking, receipts_for, receipts_of, receipts_to_resolve, takings
+from payments.receipts import (
+    Receipt,
+    Taking,
+    receipts_for,
+    receipts_of,
+    receipts_to_resolve,
+    takings,
+)
 from payments.settlement import Settled, SettlementOutcome
 from payments.speech import announcement, spoken_vnd
 

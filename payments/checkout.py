@@ -56,7 +56,7 @@ async def open_payment(db: AsyncSession, command: OpenPayment, *, now: datetime)
         db, command.code, command.owner_id, "payment", command.id, command.place_id, now
     ):
         return await _opened_meanwhile(db, command)
-    await db.execute(
+    await db.exec(
         insert(PaymentRow).values(
             id=command.id,
             owner_id=command.owner_id,
@@ -129,7 +129,7 @@ async def register_payee(db: AsyncSession, payee: Payee, *, now: datetime) -> No
 
     Raises: PayeeTaken where the account receives for somebody else, or the id is another's.
     """
-    inserted = await db.execute(
+    inserted = await db.exec(
         insert(PayeeRow)
         .values(
             id=payee.id,
@@ -235,7 +235,7 @@ async def _reserve(
 
     Codes are unique per owner: 29^5 of them would not last a province for a week.
     """
-    inserted = await db.execute(
+    inserted = await db.exec(
         insert(CodeRow)
         .values(
             code=code,

@@ -49,12 +49,13 @@ async def append(
     at: datetime,
 ) -> None:
     """Add a fact to the caller's transaction; readers see it, and are woken, after its commit."""
-    await db.execute(
+    await db.exec(
         insert(EventRow).values(
             kind=kind, owner_id=owner_id, subject_id=subject_id, data=data, at=at
         )
     )
-    await db.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
+    connection = await db.connection()
+    await connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
 
 
 async def events_after(db: AsyncSession, position: int, limit: int) -> Sequence[Event]:
@@ -81,7 +82,8 @@ async def continue_after_restore(db: AsyncSession) -> None:
 
     Transaction numbers start anew there. Run it as the owner, before anything appends.
     """
-    await db.execute(
+    connection = await db.connection()
+    await connection.execute(
         text(
             "UPDATE payments.event_epoch SET ahead = GREATEST(ahead,"
             " COALESCE((SELECT max(position) >> 20 FROM payments.event), 0)"

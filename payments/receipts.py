@@ -115,7 +115,8 @@ async def takings(
 
     Row-level security holds: who sees no journal sees no takings.
     """
-    rows = await db.execute(
+    connection = await db.connection()
+    rows = await connection.execute(
         _TAKINGS,
         {
             "places": list(place_ids),

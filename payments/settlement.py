@@ -5,10 +5,11 @@ money means. Money that came is always recorded, whatever it means; takings are 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -26,6 +27,15 @@ TEXT_LENGTH_MAX = 1_000
 """Longer than any bank's memo or reference; the raw notice keeps the rest."""
 SUGGEST_WITHIN = timedelta(minutes=30)
 """How old an open payment may be that is suggested for its exact amount alone."""
+_TEXTS = (
+    "provider_id",
+    "reference",
+    "memo",
+    "account_no",
+    "bank_bin",
+    "payment_ref",
+    "detail",
+)
 FAILED_KEY = "#failed"
 """Ends the key of a failed attempt: an acquirer's attempt may fail first and succeed later."""
 
@@ -175,6 +185,7 @@ def read(confirmation: Confirmation) -> Reading:
         raise ConfirmationInvalid("an instant without a zone")
     if not confirmation.provider_id or not confirmation.gateway:
         raise ConfirmationInvalid("no id of the provider")
+    confirmation = _storable(confirmation)
     reference = confirmation.payment_ref
     payment_id = _uuid(reference)
     named = [reference.upper()] if memo.is_code(reference.upper()) else []
@@ -401,15 +412,32 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
+def _storable(told: Confirmation) -> Confirmation:
+    """The same with texts that PostgreSQL takes: no NUL, no half surrogate pair, not endless."""
+    texts = {field: getattr(told, field) for field in _TEXTS}
+    clean: dict[str, Any] = {field: _clean(text) for field, text in texts.items()}
+    return told if clean == texts else replace(told, **clean)
+
+
+def _clean(text: str) -> str:
+    if text.isascii() and "\x00" not in text:
+        return text[:TEXT_LENGTH_MAX]
+    storable = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    return storable[:TEXT_LENGTH_MAX]
+
+
 def _digest(told: Confirmation) -> bytes:
-    """What makes two reports of one id the same; not the instant, which sources round."""
-    content = (
+    """What makes two reports of one id the same; not the instant, which sources round.
+
+    On the acquired road a notice and an answer to a question carry other texts and bank numbers of
+    the same money: there our own reference and the amount decide.
+    """
+    content: tuple[object, ...] = (
         told.direction,
         told.succeeded,
         told.amount_vnd,
-        told.account_no,
-        told.reference,
         told.payment_ref,
-        "".join(told.memo.split()),
     )
-    return blake2b(repr(content).encode("utf-8", "backslashreplace"), digest_size=16).digest()
+    if told.account_no:
+        content += (told.account_no, told.reference, "".join(told.memo.split()))
+    return blake2b(repr(content).encode("utf-8"), digest_size=16).digest()

@@ -65,7 +65,7 @@ async def _audit(connection: Any, progress: Progress) -> Report:
         problems += [Problem(name, row[0]) for row in rows]
     counts = await connection.fetchrow(_COUNTS)
     progress("", len(CHECKS), len(CHECKS))
-    return Report(*tuple(counts), tuple(problems))
+    return Report(problems=tuple(problems), **dict(counts))
 
 
 def _silent(name: str, done: int, total: int) -> None:
@@ -78,9 +78,11 @@ def _listed(words: object) -> str:
 
 
 _COUNTS = """
-SELECT (SELECT count(*) FROM payments.transfer), (SELECT count(*) FROM payments.receipt),
-       (SELECT count(*) FROM payments.account), (SELECT count(*) FROM payments.payment),
-       (SELECT count(*) FROM payments.event)
+SELECT (SELECT count(*) FROM payments.transfer) AS transfer_count,
+       (SELECT count(*) FROM payments.receipt) AS receipt_count,
+       (SELECT count(*) FROM payments.account) AS account_count,
+       (SELECT count(*) FROM payments.payment) AS payment_count,
+       (SELECT count(*) FROM payments.event) AS event_count
 """
 _DEBITS = f"a.kind IN ({_listed(DEBIT_NORMAL)})"
 _LANE = f"(('x' || right(replace(owner_id::text, '-', ''), 2))::bit(8)::int % {LANES})"

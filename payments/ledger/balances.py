@@ -71,7 +71,7 @@ async def open_accounts(db: AsyncSession, owner_id: UUID, *, now: datetime) -> N
         }
         for name in sorted(names, key=lambda name: name.id)
     ]
-    await db.execute(insert(AccountRow).values(rows).on_conflict_do_nothing())
+    await db.exec(insert(AccountRow).values(rows).on_conflict_do_nothing())
 
 
 async def accounts_of(db: AsyncSession, owner_id: UUID) -> Sequence[AccountView]:

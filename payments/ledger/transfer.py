@@ -107,8 +107,9 @@ def judge(
         return Outcome.ALREADY_POSTED if seen == digest else Outcome.ID_REUSED
     debit, credit = accounts.get(transfer.debit_id), accounts.get(transfer.credit_id)
     if debit is None or credit is None:
-        known_elsewhere = transfer.debit_id in elsewhere or transfer.credit_id in elsewhere
-        return Outcome.OWNER_MISMATCH if known_elsewhere else Outcome.ACCOUNT_UNKNOWN
+        legs = ((debit, transfer.debit_id), (credit, transfer.credit_id))
+        known = all(found or account_id in elsewhere for found, account_id in legs)
+        return Outcome.OWNER_MISMATCH if known else Outcome.ACCOUNT_UNKNOWN
     if debit.owner_id != transfer.owner_id or credit.owner_id != transfer.owner_id:
         return Outcome.OWNER_MISMATCH
     if debit.is_closed or credit.is_closed:
