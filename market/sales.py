@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import func
@@ -42,7 +43,7 @@ class OpenSale:
     sale_id: UUID
     stall_id: UUID
     amount_vnd: int
-    method: str
+    method: Literal["vietqr", "cash", "vnpay", "stripe"]
     lines: tuple[SaleLine, ...]
     sold_at: datetime
 

@@ -1,7 +1,9 @@
 """A sale is opened, its payment asked for, cancelled; cash is recorded beside."""
 
 import secrets
+from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -16,7 +18,7 @@ from market.errors import (
     SaleIdReused,
     StallNotSelling,
 )
-from market.sales import OpenSale, StallPlace
+from market.sales import OpenSale
 from market.tables import PayeeAccountRow, SaleLineRow, SaleRow
 
 OPEN_FOR = timedelta(minutes=15)
@@ -26,6 +28,8 @@ CLOCK_AHEAD_MAX = timedelta(minutes=5)
 QUEUED_MAX = timedelta(days=7)
 """A till may keep a sale this long without network."""
 CITY = "THANH HOA"
+CODE_TRIES_MAX = 5
+Method = Literal["vietqr", "vnpay", "stripe"]
 
 
 async def open_sale(
@@ -70,7 +74,7 @@ async def open_sale(
             )
         )
     if command.method != "cash":
-        await _ask_for_payment(db, row, stall, now)
+        await _ask_for_payment(db, row, command.method, now)
     await db.flush()
     return row
 
@@ -86,37 +90,44 @@ def _believable(sold_at: datetime, now: datetime) -> datetime:
     return sold_at if now - QUEUED_MAX <= sold_at <= now + CLOCK_AHEAD_MAX else now
 
 
-async def _ask_for_payment(
-    db: AsyncSession, row: SaleRow, stall: StallPlace, now: datetime
-) -> None:
+async def _ask_for_payment(db: AsyncSession, row: SaleRow, method: Method, now: datetime) -> None:
     account = await receiving_account(db, row.vendor_id)
     if account is None:
-        raise NoReceivingAccount(stall.id)
-    code = payments.new_code(secrets.token_bytes(8))
-    await payments.open_payment(
-        db,
-        payments.OpenPayment(
-            id=row.id,
-            owner_id=row.vendor_id,
-            place_id=row.stall_id,
-            payee_id=account.id,
-            amount_vnd=row.amount_vnd,
-            method=row.method,
-            purpose="sale",
-            code=code,
-            expires_at=now + OPEN_FOR,
-        ),
-        now=now,
-    )
-    row.payment_id = row.id
-    row.memo = code
+        raise NoReceivingAccount(row.stall_id)
+    opened = await _open_payment(db, row, account.id, method, now)
+    row.payment_id = opened.id
+    row.memo = opened.code
     row.qr_text = payments.write_vietqr(
         account.bank_bin,
         account.account_no,
         amount_vnd=row.amount_vnd,
-        memo=code,
+        memo=opened.code,
         merchant_name=account.holder_name,
         city=CITY,
+    )
+
+
+async def _open_payment(
+    db: AsyncSession, row: SaleRow, payee_id: UUID, method: Method, now: datetime
+) -> payments.Payment:
+    """The payment, with a code this vendor has not used yet: codes stay reserved for late money."""
+    for _try in range(CODE_TRIES_MAX - 1):
+        with suppress(payments.CodeTaken):
+            return await payments.open_payment(db, _request(row, payee_id, method, now), now=now)
+    return await payments.open_payment(db, _request(row, payee_id, method, now), now=now)
+
+
+def _request(row: SaleRow, payee_id: UUID, method: Method, now: datetime) -> payments.OpenPayment:
+    return payments.OpenPayment(
+        id=row.id,
+        owner_id=row.vendor_id,
+        place_id=row.stall_id,
+        payee_id=payee_id,
+        amount_vnd=row.amount_vnd,
+        method=method,
+        purpose="sale",
+        code=payments.new_code(secrets.token_bytes(8)),
+        expires_at=now + OPEN_FOR,
     )
 
 

@@ -21,6 +21,7 @@ from market.settings import Settings
 from market.tables import SaleRow
 from market.web import auth
 from market.web.errors import documented
+from payments import banks, qr
 
 Name = Annotated[str, Meta(min_length=1, max_length=150)]
 
@@ -167,9 +168,8 @@ async def stall_view(database: Database, viewer: Viewer, stall_id: UUID) -> Stal
         last_event_id = await live.last_id(db)
     payee = None
     if account:
-        bank = payments.bank(account.bank_bin)
         payee = PayeeView(
-            bank.short_name if bank else account.bank_bin,
+            banks.bank(account.bank_bin).short_name,
             account.account_no[-4:],
             account.holder_name,
         )
@@ -232,7 +232,7 @@ async def stand_page(
 ) -> Template:
     """The stall's printed code, to show and to print."""
     stall = await stall_view(database, viewer, stall_id)
-    qr_svg = payments.qr_svg(stall.stand.qr_text) if stall.stand else ""
+    qr_svg = qr.qr_svg(stall.stand.qr_text) if stall.stand else ""
     return Template("stand.html", context={"stall": msgspec.to_builtins(stall), "qr_svg": qr_svg})
 
 

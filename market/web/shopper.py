@@ -13,7 +13,6 @@ from msgspec import Struct
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import einvoice
-import payments
 from market import clock, echo, live, sales
 from market.db import Database
 from market.errors import NotFound
@@ -22,6 +21,7 @@ from market.flows import sale as sale_flow
 from market.settings import Settings
 from market.tables import SaleRow
 from market.web.errors import documented
+from payments import banks, qr
 
 
 class PaymentView(Struct, frozen=True, kw_only=True):
@@ -95,7 +95,7 @@ async def _context(
 ) -> dict[str, Any]:
     stall = await sales.stall_place(db, row.stall_id)
     account = await sale_flow.receiving_account(db, row.vendor_id)
-    bank = payments.bank(account.bank_bin) if account else None
+    bank = banks.bank(account.bank_bin) if account else None
     issued = await einvoice.invoice_by_id(db, row.invoice_id) if row.invoice_id else None
     view = {
         "id": row.payment_id or row.id,
@@ -107,7 +107,7 @@ async def _context(
         "missing_vnd": max(0, row.amount_vnd - row.received_vnd),
         "memo": row.memo,
         "qr_text": row.qr_text,
-        "qr_svg": payments.qr_svg(row.qr_text) if row.qr_text else "",
+        "qr_svg": qr.qr_svg(row.qr_text) if row.qr_text else "",
         "paid_at": clock.local(row.paid_at) if row.paid_at else None,
         "sold_at": clock.local(row.sold_at),
         "expires_at": clock.local(row.recorded_at + sale_flow.OPEN_FOR),
