@@ -34,6 +34,7 @@ MODULES = (
     "auth",
     "sales",
     "goods",
+    "listings",
     "shopper",
     "acquired",
     "hooks",
@@ -166,7 +167,7 @@ def _error_page(request: Request[Any, Any, Any], problem: errors.Problem) -> Res
 
         return Redirect(auth.sign_in_url(request))
     page = Template("error.html", context={"problem": problem}, status_code=problem.status)
-    return page.to_asgi_response(app=None, request=request)  # type: ignore[return-value]  # litestar takes either
+    return page
 
 
 async def _database(state: State) -> Database:

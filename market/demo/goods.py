@@ -2,11 +2,15 @@
 
 import csv
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 import catalog
 
@@ -91,6 +95,27 @@ def goods_of(trade: str) -> tuple[DemoGood, ...]:
 def _pieces(unit: str) -> Decimal:
     known = catalog.UNITS[unit]
     return Decimal(1) if known.is_weighed else known.factor
+
+
+async def stock_shelf(
+    db: AsyncSession,
+    owner_id: UUID,
+    trade: str,
+    *,
+    rng: random.Random,
+    new_id: Callable[[], UUID],
+    now: datetime,
+    count: int = 12,
+) -> list[catalog.Product]:
+    """A vendor has some goods of their line, each at a price of their own; repeatable by `rng`.
+
+    The first goods of the file are what everybody asks for: most stalls have them.
+    """
+    known = goods_of(trade)
+    usual, rest = known[: count // 2], known[count // 2 :]
+    chosen = [*usual, *rng.sample(rest, min(len(rest), count - len(usual)))]
+    products = [good.product(new_id(), owner_id, price_vnd=good.price_vnd(rng)) for good in chosen]
+    return await catalog.put_new_products(db, products, now=now)
 
 
 def _number(text: str) -> int | None:

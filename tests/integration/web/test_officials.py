@@ -1,32 +1,27 @@
 import csv
 import io
 import re
-from datetime import timedelta
 
 import pytest
 from litestar.testing import AsyncTestClient
 from sqlalchemy import text
 
-from market import clock
 from market.app import create_app
-from market.demo import history, world
 from market.settings import Settings
 
-DAYS = 3
+
+@pytest.fixture
+def database_url(demo_url):
+    return demo_url
 
 
 @pytest.fixture
-async def plan(database):
-    now = clock.now()
-    began = clock.day_bounds(clock.local_day(now - timedelta(days=DAYS)))[0]
-    async with database.as_system() as db:
-        made = await world.demo_world(db, 7, began)
-    await history.write_history(database, made, 7, began, now)
-    return made
+def plan(demo_plan):
+    return demo_plan
 
 
 @pytest.fixture
-async def client(database_url, tmp_path, plan):
+async def client(database_url, tmp_path):
     app = create_app(Settings(database_url=database_url, demo=True, data=tmp_path))
     async with AsyncTestClient(app, base_url="http://testserver.local") as opened:
         opened.headers["accept"] = "text/html"
