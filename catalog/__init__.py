@@ -25,7 +25,14 @@ from catalog.errors import (
     UnknownProduct,
 )
 from catalog.jsonld import product_jsonld, script_text
-from catalog.listings import archive, put_product, set_price, set_stock, tell_again
+from catalog.listings import (
+    archive,
+    put_new_products,
+    put_product,
+    set_price,
+    set_stock,
+    tell_again,
+)
 from catalog.migrations import migrate
 from catalog.pictures import Photo, photo_bytes, prepared, put_photo
 from catalog.product import CATEGORIES, Category, Origin, Product, Seller, Status, sku_of
@@ -81,6 +88,7 @@ __all__ = [
     "products_of",
     "push",
     "put_channel",
+    "put_new_products",
     "put_photo",
     "put_product",
     "resume_channel",

@@ -84,7 +84,7 @@ async def put_channel(
     made = insert(ChannelRow).values(
         connector=connector, name_vi=name_vi, is_enabled=True, paused_for=""
     )
-    await db.execute(
+    await db.exec(
         made.on_conflict_do_update(index_elements=["connector"], set_={"name_vi": name_vi})
     )
     await db.exec(delete(ChannelCategoryRow).where(col(ChannelCategoryRow.connector) == connector))
@@ -93,7 +93,7 @@ async def put_channel(
         for ours, theirs in categories.items()
     ]
     if rows:
-        await db.execute(insert(ChannelCategoryRow).values(rows))
+        await db.exec(insert(ChannelCategoryRow).values(rows))
 
 
 async def join_channel(
@@ -109,9 +109,7 @@ async def join_channel(
         raise UnknownChannel(connector)
     facts = {"seller": msgspec.to_builtins(seller), "is_enabled": True, "changed_at": now}
     made = insert(ChannelOwnerRow).values(connector=connector, owner_id=owner_id, **facts)
-    await db.execute(
-        made.on_conflict_do_update(index_elements=["connector", "owner_id"], set_=facts)
-    )
+    await db.exec(made.on_conflict_do_update(index_elements=["connector", "owner_id"], set_=facts))
 
 
 async def leave_channel(
@@ -132,7 +130,7 @@ async def leave_channel(
         .returning(col(ChannelOwnerRow.seller))
         .execution_options(synchronize_session=False)
     )
-    seller = (await db.execute(stopped)).scalar_one_or_none()
+    seller = (await db.exec(stopped)).scalar_one_or_none()
     if seller is None:
         return 0
     shown = (
@@ -149,6 +147,14 @@ async def leave_channel(
         await _enqueue(db, connector, Operation.DELIST, offer, state, now, reason=reason)
         count += 1
     return count
+
+
+async def owners_joined(db: AsyncSession, owner_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of the vendors who sell on any channel."""
+    asked = select(ChannelOwnerRow.owner_id).where(
+        col(ChannelOwnerRow.owner_id).in_(list(owner_ids)), col(ChannelOwnerRow.is_enabled)
+    )
+    return set(await db.exec(asked))
 
 
 async def resume_channel(db: AsyncSession, connector: str, *, now: datetime) -> None:
@@ -335,7 +341,7 @@ async def _enqueue(
         "error": "",
         "created_at": now,
     }
-    await db.execute(insert(PendingRow).values(values).on_conflict_do_nothing())
+    await db.exec(insert(PendingRow).values(values).on_conflict_do_nothing())
     if operation is Operation.UPSERT:
         state = ListingState.QUEUED
     await _put_listing(db, connector, offer, state, now)
@@ -367,4 +373,4 @@ async def _put_listing(
         version_sent=0,
         **told,
     )
-    await db.execute(made.on_conflict_do_update(index_elements=["connector", "sku"], set_=told))
+    await db.exec(made.on_conflict_do_update(index_elements=["connector", "sku"], set_=told))

@@ -1,8 +1,10 @@
 """List, change and withdraw goods: every change a revision, and word for every channel, at once."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
@@ -45,6 +47,38 @@ async def put_product(
     _must_be(stored, wanted.version)
     _guard_price(stored, wanted, price_confirmed)
     return await _change(db, wanted, "put", Change.CONTENT, now, by)
+
+
+async def put_new_products(
+    db: AsyncSession, products: Sequence[Product], *, now: datetime, by: UUID | None = None
+) -> list[Product]:
+    """Store many new goods at once: a first stock, a sheet. All are valid, or none is stored.
+
+    Goods whose id or SKU is there already are left as they are; what was stored is returned.
+
+    Raises: InvalidProduct for the first that breaks a rule.
+    """
+    wanted = [next_version(checked(replace(product, version=0))) for product in products]
+    if not wanted:
+        return []
+    made = await db.exec(
+        insert(ProductRow)
+        .values([values_of(product, now) | {"created_at": now} for product in wanted])
+        .on_conflict_do_nothing()
+        .returning(col(ProductRow.id))
+    )
+    created = set(made.scalars())
+    stored = [product for product in wanted if product.id in created]
+    if not stored:
+        return []
+    await db.exec(
+        insert(RevisionRow).values([_revision(product, "put", now, by) for product in stored])
+    )
+    owners = await channels.owners_joined(db, {product.owner_id for product in stored})
+    for product in stored:
+        if product.owner_id in owners:
+            await channels.tell(db, product, Change.CONTENT, now=now)
+    return stored
 
 
 async def set_price(
@@ -138,7 +172,7 @@ async def _create(
 ) -> Product | None:
     product = next_version(wanted)
     values = values_of(product, now) | {"created_at": now}
-    made = await db.execute(
+    made = await db.exec(
         insert(ProductRow).values(values).on_conflict_do_nothing().returning(col(ProductRow.id))
     )
     if made.scalar_one_or_none() is None:
@@ -183,18 +217,20 @@ async def _change(
 async def _write_revision(
     db: AsyncSession, product: Product, operation: str, now: datetime, by: UUID | None
 ) -> None:
-    await db.execute(
-        insert(RevisionRow).values(
-            product_id=product.id,
-            version=product.version,
-            owner_id=product.owner_id,
-            operation=operation,
-            payload=payload(product),
-            content_hash=content_hash(product),
-            changed_by=by,
-            changed_at=now,
-        )
-    )
+    await db.exec(insert(RevisionRow).values(_revision(product, operation, now, by)))
+
+
+def _revision(product: Product, operation: str, now: datetime, by: UUID | None) -> dict[str, Any]:
+    return {
+        "product_id": product.id,
+        "version": product.version,
+        "owner_id": product.owner_id,
+        "operation": operation,
+        "payload": payload(product),
+        "content_hash": content_hash(product),
+        "changed_by": by,
+        "changed_at": now,
+    }
 
 
 def _must_be(stored: Product, version_seen: int) -> None:

@@ -62,7 +62,7 @@ async def put_photo(
     db: AsyncSession, photo_id: UUID, owner_id: UUID, photo: Photo, *, now: datetime
 ) -> UUID:
     """Keep a photo and return its id: that of the first upload when the file came before."""
-    made = await db.execute(
+    made = await db.exec(
         insert(PhotoRow)
         .values(
             id=photo_id,

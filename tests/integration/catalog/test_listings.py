@@ -199,3 +199,26 @@ async def test_of_many_first_puts_at_once_one_creates_the_goods(
     assert versions == [1, 1, 1, 1]
     async with database.as_system() as db:
         assert len(await catalog.revisions(db, product.id)) == 1
+
+
+async def test_a_first_stock_is_stored_at_once_and_told_to_the_channels(
+    joined: AsyncSession, goods: Goods, now: datetime, owner_id: UUID
+) -> None:
+    products = [goods(name_vi=name) for name in ("Rau muống", "Rau ngót", "Su hào")]
+
+    stored = await catalog.put_new_products(joined, products, now=now)
+    again = await catalog.put_new_products(joined, products, now=now)
+
+    assert ([one.version for one in stored], again) == ([1, 1, 1], [])
+    assert len(await catalog.products_of(joined, owner_id)) == 3
+    listings = await catalog.listings_of(joined, [one.id for one in products])
+    assert [one.state for one in listings] == ["queued"] * 3
+
+
+async def test_one_invalid_thing_in_a_stock_leaves_nothing_stored(
+    db: AsyncSession, goods: Goods, now: datetime, owner_id: UUID
+) -> None:
+    with pytest.raises(catalog.InvalidProduct):
+        await catalog.put_new_products(db, [goods(), goods(price_vnd=0)], now=now)
+
+    assert await catalog.products_of(db, owner_id) == []
