@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 DIGITS = 60
 """Working precision: two 21-digit factors fit with room."""
-RATE = re.compile(r"(0%|5%|8%|10%|KCT|KKKNT|KHAC:\d{1,2}(\.\d{1,2})?%)")
+RATE = re.compile(r"(0%|5%|8%|10%|KCT|KKKNT|KHAC:[0-9]{1,2}(\.[0-9]{1,2})?%)")
 """VAT rate codes. KCT exempt, KKKNT not declared, KHAC another rate. Source: QĐ 1510/QĐ-TCT."""
 
 

@@ -14,13 +14,13 @@ CASH_REGISTER = "M"
 AUTHORITY = "TCT"
 """How messages name the tax authority."""
 
-_SYMBOL = re.compile(r"([CK])(\d{2})([TDLMNBGHXF])([A-Z]{2})")
-_CODE = re.compile(r"M([1-9])-(\d{2})-([A-Z0-9]{5})-(\d{11})")
+_SYMBOL = re.compile(r"([CK])([0-9]{2})([TDLMNBGHXF])([A-Z]{2})")
+_CODE = re.compile(r"M([1-9])-([0-9]{2})-([A-Z0-9]{5})-([0-9]{11})")
 _ORDINARY_CODE = re.compile(r"[0-9A-Z]{34}")
 _PREFIX = re.compile(r"[A-Z0-9]{5}")
-_TAX_ID = re.compile(r"\d{10}|\d{10}-\d{3}|\d{12}")
-_PARTNER = re.compile(r"TCT|[VK](\d{10}|\d{12}|\d{13})")
-_MESSAGE_ID = re.compile(r"(TCT|[VK](\d{10}|\d{12}|\d{13}))[0-9A-F]{32}")
+_TAX_ID = re.compile(r"[0-9]{10}|[0-9]{10}-[0-9]{3}|[0-9]{12}")
+_PARTNER = re.compile(r"TCT|[VK]([0-9]{10}|[0-9]{12}|[0-9]{13})")
+_MESSAGE_ID = re.compile(r"(TCT|[VK]([0-9]{10}|[0-9]{12}|[0-9]{13}))[0-9A-F]{32}")
 _LOOKUP = re.compile(r"[0-9A-HJKMNP-TV-Z]{16}")
 _LOOKUP_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TEMPLATES_OF = {
@@ -120,7 +120,7 @@ def tax_id_of(text: str) -> str:
     wrong check digit is not refused (`tax_id_doubt`).
     """
     plain = "".join(text.split()).replace(".", "")
-    if re.fullmatch(r"\d{13}", plain):
+    if re.fullmatch(r"[0-9]{13}", plain):
         plain = f"{plain[:10]}-{plain[10:]}"
     if not _TAX_ID.fullmatch(plain):
         raise TaxIdInvalid(text)

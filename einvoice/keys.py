@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 KEY_BITS = 2048
 DEMO_DAYS = 3 * 365
+COMMON_NAME_BYTES_MAX = 64
 _HOLDER = re.compile(r"MST:([0-9]{10}(-[0-9]{3})?|[0-9]{12})")
 
 
@@ -90,10 +91,11 @@ def make_demo_certificate(
 
     Nobody vouches for it: for demonstrations and tests only.
     """
+    shown = (name or tax_id).encode()[:COMMON_NAME_BYTES_MAX].decode(errors="ignore")
     subject = x509.Name(
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "VN"),
-            x509.NameAttribute(NameOID.COMMON_NAME, name[:64]),
+            x509.NameAttribute(NameOID.COMMON_NAME, shown),
             x509.NameAttribute(NameOID.USER_ID, f"MST:{tax_id}"),
         ]
     )

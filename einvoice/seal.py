@@ -30,7 +30,7 @@ ENVELOPED = f"{DSIG}enveloped-signature"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 _NS = f"{{{DSIG}}}"
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _XML_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 KEY_BITS_MIN = 2048
 

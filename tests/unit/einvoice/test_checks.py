@@ -1,0 +1,206 @@
+"""What the stand-in authority checks in a message."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from einvoice import checks, document, envelope, identifiers, keys, seal
+from einvoice import invoice as values
+from einvoice.invoice import Method, Related
+from market import ids
+from tests.unit.einvoice.conftest import NOW, TAX_ID, food_stall_invoice
+
+SENDER = "V0107001729"
+
+
+@pytest.fixture(scope="session")
+def authority_signer() -> keys.KeySigner:
+    key = keys.make_key()
+    return keys.KeySigner(key, keys.make_demo_certificate("0100000000", "Cục Thuế", NOW, key))
+
+
+@pytest.fixture
+def known() -> checks.MemoryKnown:
+    made = checks.MemoryKnown()
+    made.sellers[TAX_ID] = checks.KnownSeller(TAX_ID, "Hộ Ví Dụ", "A1B2C")
+    return made
+
+
+@pytest.fixture
+def ask(known, authority_signer):
+    """Send bytes; what the last reply found."""
+
+    def send(body: bytes) -> envelope.Finding:
+        answer = checks.check_message(body, known, checks.Office(authority_signer, ids.new, NOW))
+        known.remember(answer)
+        reply = answer.later[-1] if answer.later else answer.immediate
+        return envelope.finding_in(envelope.read_message(reply))
+
+    return send
+
+
+def package(signer, *invoices: values.Invoice, **changes: object) -> bytes:
+    header = envelope.Header(
+        version="2.1.0",
+        sender=SENDER,
+        kind=envelope.CASH_REGISTER_INVOICES,
+        code=identifiers.message_code(SENDER, ids.new()),
+        tax_id=TAX_ID,
+        count=len(invoices),
+    )
+    header = replace(header, **changes)
+    return envelope.invoices_message(header, [document.write(one) for one in invoices], signer, NOW)
+
+
+def numbered(number: int, **changes: object) -> values.Invoice:
+    given = {"number": number, "code": f"M2-26-A1B2C-{number:011d}"}
+    return food_stall_invoice(**{**given, **changes})
+
+
+def test_a_right_package_is_valid(ask, signer):
+    found = ask(package(signer, numbered(1), numbered(2)))
+
+    assert (found.accepted, found.result) == (True, envelope.VALID)
+
+
+def test_signed_invoices_travel_in_one_package(ask, signer):
+    header = envelope.Header(
+        version="2.1.0",
+        sender=SENDER,
+        kind=envelope.CASH_REGISTER_INVOICES,
+        code=identifiers.message_code(SENDER, ids.new()),
+        tax_id=TAX_ID,
+        count=2,
+    )
+    sealed = [
+        seal.sign(document.write(numbered(number)), seal.SELLER, signer, NOW) for number in (1, 2)
+    ]
+    body = envelope.invoices_message(header, sealed, signer, NOW)
+
+    assert ask(body).accepted is True
+    assert all(one in body for one in sealed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"code": "M2-26-ZZZZZ-00000000001"}, "K111"),
+        ({"code": ""}, "K111"),
+        ({"symbol": "C25MAA"}, "K110"),
+        ({"symbol": "C26TAA"}, "K110"),
+        ({"issued_on": NOW.date().replace(day=24)}, "K114"),
+        ({"seller": replace(food_stall_invoice().seller, tax_id="0107001729")}, "K114"),
+        ({"totals": replace(food_stall_invoice().totals, payable_vnd=1)}, "K113"),
+        ({"totals": replace(food_stall_invoice().totals, in_words="Một đồng")}, "K113"),
+    ],
+)
+def test_a_wrong_invoice_spoils_its_package_with_a_reason_and_a_remedy(ask, signer, changes, code):
+    found = ask(package(signer, numbered(1, **changes)))
+
+    assert (found.accepted, found.result) == (False, envelope.CASH_REGISTER_INVALID)
+    assert found.reasons[0].code == code
+    assert found.reasons[0].remedy
+
+
+def test_a_number_used_for_other_content_is_refused_and_for_the_same_is_not(ask, signer):
+    assert ask(package(signer, numbered(1))).accepted is True
+    assert ask(package(signer, numbered(1))).accepted is True
+
+    other = values.Buyer(name="Người khác")
+    assert ask(package(signer, numbered(1, buyer=other))).accepted is False
+
+
+def test_a_number_twice_in_a_package_is_refused(ask, signer):
+    second = numbered(1, code="M2-26-A1B2C-00000000009")
+    body = package(signer, numbered(1), second)
+
+    assert ask(body).accepted is False
+
+
+def test_an_unknown_or_suspended_seller_is_refused(ask, signer, known):
+    known.sellers[TAX_ID] = replace(known.sellers[TAX_ID], suspended=True)
+    assert ask(package(signer, numbered(1))).result == envelope.OTHER
+    del known.sellers[TAX_ID]
+    assert ask(package(signer, numbered(1))).result == envelope.OTHER
+
+
+def test_a_message_signed_by_another_holder_is_refused(ask, authority_signer):
+    found = ask(package(authority_signer, numbered(1)))
+
+    assert (found.result, found.reasons[0].code) == (envelope.OTHER, "K008")
+
+
+def test_a_changed_message_is_refused(ask, signer):
+    body = package(signer, numbered(1)).replace(b">110750<", b">110751<")
+
+    assert ask(body).reasons[0].code == "K008"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        (rb"<PBan>2.1.0</PBan><MNGui>", b"<PBan>9.9.9</PBan><MNGui>", "K003"),
+        (rb"<MLTDiep>206", b"<MLTDiep>216", "K004"),
+        (rb"<MTDiep>V0107001729.", b"<MTDiep>V0107001729x", "K005"),
+        (rb"<MNGui>V0107001729", b"<MNGui>V0107001720", "K006"),
+        (rb"<SLuong>1</SLuong></TTChung>", b"<SLuong>2</SLuong></TTChung>", "K007"),
+    ],
+)
+def test_a_wrong_header_is_refused_at_once(ask, signer, old, new, code):
+    found = ask(re.sub(old, new, package(signer, numbered(1)), count=1))
+
+    assert (found.kind, found.accepted) == (envelope.TECHNICAL, False)
+    assert code in [one.code for one in found.reasons]
+
+
+@pytest.mark.parametrize("body", [b"", b"hello", b"<HDon/>", b"<!DOCTYPE a><TDiep/>", b"<TDiep/>"])
+def test_nonsense_is_refused_and_never_raises(ask, body):
+    found = ask(body)
+
+    assert (found.kind, found.reasons[0].code) == (envelope.TECHNICAL, "K001")
+
+
+def test_the_same_bytes_again_get_the_first_answer_and_others_a_refusal(
+    known, authority_signer, signer
+):
+    office = checks.Office(authority_signer, ids.new, NOW)
+    body = package(signer, numbered(1))
+    first = checks.check_message(body, known, office)
+    known.remember(first)
+    code = envelope.read_message(body).header.code
+
+    again = checks.check_message(body, known, office)
+    other = checks.check_message(package(signer, numbered(2), code=code), known, office)
+
+    assert (again.immediate, again.later, again.is_repeat) == (first.immediate, first.later, True)
+    reason = envelope.finding_in(envelope.read_message(other.immediate)).reasons[0]
+    assert reason.code == "K002"
+
+
+def related_to(number: int, method: Method = Method.REPLACES) -> Related:
+    return Related(
+        method=method,
+        template="2",
+        symbol="C26MAA",
+        number=str(number),
+        issued_on=NOW.date(),
+        note="Thay thế",
+    )
+
+
+def test_a_correction_needs_what_it_corrects_and_is_made_one_way(ask, signer):
+    assert ask(package(signer, numbered(2, related=related_to(1)))).accepted is False
+    assert ask(package(signer, numbered(1))).accepted is True
+    assert ask(package(signer, numbered(2, related=related_to(1)))).accepted is True
+    assert ask(package(signer, numbered(3, related=related_to(1)))).accepted is False
+    assert ask(package(signer, numbered(2, related=related_to(1)))).accepted is True
+
+
+def test_an_invoice_sent_the_next_day_is_taken_and_marked_late(known, authority_signer, signer):
+    yesterday = numbered(1, issued_on=NOW.date().replace(day=22))
+    office = checks.Office(authority_signer, ids.new, NOW)
+
+    answer = checks.check_message(package(signer, yesterday), known, office)
+
+    assert answer.invoices[0].is_late
