@@ -20,7 +20,8 @@ from market.children import Child, Nursery, of_market
 from market.embedded import Cluster, EmbeddedError
 from market.settings import Settings, as_environment
 
-READY_SECONDS_MAX = 90.0
+READY_SECONDS_MAX = 180.0
+"""A dozen seconds on an idle machine; a busy one with two cores may need minutes."""
 START_FAILURES_MAX = 4
 """A child that fails so often before the market is open ends the start with its last words."""
 WATCH_SECONDS = 0.5
