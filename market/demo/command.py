@@ -16,7 +16,7 @@ import httpx
 from market import clock, serve
 from market.children import Child
 from market.db import Database
-from market.demo import goods_stand, history, world
+from market.demo import history, shelves, world
 from market.demo.plan import WorldPlan
 from market.demo.trade import prepare_bank
 from market.settings import Settings, from_environment
@@ -138,10 +138,12 @@ async def prepare_world(
     async with database.as_system() as db:
         is_fresh = not await world.is_there(db)
         plan = await world.demo_world(db, seed, start)
-        if is_fresh:
-            await goods_stand.list_goods(db, plan, seed, start)
+        goods_count = await shelves.fill(db, plan, seed, start) if is_fresh else 0
     if is_fresh:
-        say(f"  {len(plan.stalls())} stalls in {len(plan.halls)} halls and streets stand.")
+        say(
+            f"  {len(plan.stalls())} stalls in {len(plan.halls)} halls and streets stand,"
+            f" with {goods_count} goods on their shelves."
+        )
     if not await history.is_there(database):
         begun = await _begun(database)
         written = await history.write_history(

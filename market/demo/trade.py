@@ -10,18 +10,21 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import httpx
 import structlog
 
-from market import clock, ids, logs, settings
+from market import clock, ids, logs, sales, settings
 from market.db import Database
 from market.demo import rhythm, world
 from market.demo.names import bank_name, full_name
-from market.demo.plan import StallPlan, WorldPlan
+from market.demo.plan import StallPlan, WorldPlan, world_plan
 from market.settings import Settings
 
+BASKET_SHARE = 0.4
+"""Of sales by a dynamic code: tapped together from goods, the others only keyed as an amount."""
 STAND_SHARE = 0.5
 """Of cashless sales: the shopper scans the printed code and keys the amount."""
 SHORT_SHARE, OVER_SHARE, NO_MEMO_SHARE, GIVEN_UP_SHARE = 0.008, 0.005, 0.006, 0.02
@@ -45,6 +48,8 @@ class Till:
     stall: StallPlan
     client: httpx.AsyncClient
     stand_qr: str = ""
+    tiles: list[dict[str, Any]] = field(default_factory=list)
+    """The goods of the stall, as its screen shows them."""
     is_ready: bool = False
 
 
@@ -75,7 +80,8 @@ class Trade:
                 stall = self.rng.choices(stalls, weights)[0]
                 task = asyncio.create_task(self._one(stall))
                 running.add(task)
-                task.add_done_callback(lambda done: (running.discard(done), limit.release()))
+                task.add_done_callback(running.discard)
+                task.add_done_callback(lambda _: limit.release())
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
@@ -133,6 +139,9 @@ class Trade:
         seen = await till.client.get(f"/api/stalls/{stall.id}")
         seen.raise_for_status()
         till.stand_qr = (seen.json().get("stand") or {}).get("qr_text", "")
+        tiles = await till.client.get(f"/api/stalls/{stall.id}/goods")
+        tiles.raise_for_status()
+        till.tiles = tiles.json()
         till.is_ready = True
         return till
 
@@ -145,8 +154,9 @@ class Trade:
         self._count("stand")
 
     async def _by_dynamic_code(self, till: Till) -> None:
-        asked_vnd = self._amount_vnd(till.stall)
-        sale = await self._open(till, "vietqr", asked_vnd)
+        lines = self._basket(till) if self.rng.random() < BASKET_SHARE else []
+        asked_vnd = sum(line["amount_vnd"] for line in lines) or self._amount_vnd(till.stall)
+        sale = await self._open(till, "vietqr", asked_vnd, lines)
         await asyncio.sleep(self.rng.uniform(*LOOK_SECONDS) / max(1.0, self.speed / 10))
         dice = self.rng.random()
         if dice < GIVEN_UP_SHARE:
@@ -164,13 +174,34 @@ class Trade:
         await self._transfer(sale["qr_text"], paid_vnd, memo)
         self._count("vietqr")
 
-    async def _open(self, till: Till, method: str, amount_vnd: int) -> dict[str, Any]:
+    def _basket(self, till: Till) -> list[dict[str, Any]]:
+        """One to three of the stall's goods, by weight or by piece."""
+        lines = []
+        for tile in self.rng.sample(till.tiles, min(len(till.tiles), self.rng.randint(1, 3))):
+            step = Decimal(tile["step"])
+            quantity = step * self.rng.randint(3, 15) if step < 1 else step * self.rng.randint(1, 3)
+            price_vnd = tile["price_vnd"]
+            lines.append(
+                {
+                    "product_id": tile["product_id"],
+                    "name": tile["name"],
+                    "unit": tile["unit"],
+                    "quantity": str(quantity),
+                    "unit_price_vnd": price_vnd,
+                    "amount_vnd": sales.line_vnd(quantity, price_vnd, 1),
+                }
+            )
+        return lines
+
+    async def _open(
+        self, till: Till, method: str, amount_vnd: int, lines: Sequence[dict[str, Any]] = ()
+    ) -> dict[str, Any]:
         now = clock.now()
         sale = {
             "sale_id": str(ids.new()),
             "amount_vnd": amount_vnd,
             "method": method,
-            "lines": [],
+            "lines": list(lines),
             "sold_at": now.isoformat(),
         }
         return await self._post(till, f"/api/stalls/{till.stall.id}/sales", sale)
@@ -238,7 +269,7 @@ async def _plan(given: Settings, seed: int) -> WorldPlan:
         await database.close()
     if begun is None:
         raise SystemExit("There is no demo world in this database.")
-    return world.world_plan(seed, begun)
+    return world_plan(seed, begun)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -116,7 +116,7 @@ async def recompute(db: AsyncSession, scope: Scope, period: Period) -> Recompute
         for one in await payments.takings(db, stalls, period.start, period.end)
     }
     wrong = [
-        Difference(*key, rolled.get(key, Sums()), ledger.get(key, Sums()))
+        Difference(key[0], key[1], rolled.get(key, Sums()), ledger.get(key, Sums()))
         for key in sorted(rolled.keys() | ledger.keys())
         if rolled.get(key, Sums()) != ledger.get(key, Sums())
     ]
