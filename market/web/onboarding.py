@@ -98,7 +98,7 @@ async def team_page(
     halls: dict[UUID, list[onboarding.Visit]] = {}
     for visit in visits:
         halls.setdefault(visit.hall_id, []).append(visit)
-    return Template("team.html", context={"halls": list(halls.values())})
+    return Template("team.html", context={"halls": list(halls.values()), "me": me})
 
 
 @get("/to-cong-nghe/sap/{stall_id:uuid}", guards=[auth.team_member], include_in_schema=False)
@@ -327,6 +327,7 @@ async def _context(
             present = await flow.look_at_test(db, present.id, viewer, now=now)
         names = await people.vendor_names(db, [stall.vendor_id])
         context: dict[str, Any] = {
+            "me": me,
             "stall": stall,
             "hall": hall,
             "vendor_name": names.get(stall.vendor_id, "") if stall.vendor_id else "",

@@ -109,6 +109,7 @@ async def _context(database: Database, viewer: Viewer, me: auth.SignedIn) -> dic
         homes = await auth.homes_of(db, me)
     shown = [(one, consents.purpose(one.purpose, one.text_version)) for one in given]
     return {
+        "me": me,
         "phone": people.shown_phone(person.phone),
         "has_pin": person.has_pin,
         "consents": shown,
