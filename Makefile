@@ -1,14 +1,29 @@
-.PHONY: check test migration
+.PHONY: check test load lock migration
 V := .venv/bin
+COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --quiet pyproject.toml
 
-check:  ## ruff, mypy, import contracts
+check: $(V)/ruff  ## format, lint, types, import contracts, migrations, translations
 	$(V)/ruff format --check .
 	$(V)/ruff check .
 	$(V)/mypy
 	$(V)/lint-imports
+	$(V)/python -m market.cli db check --scratch
+	$(V)/python -m market.web.i18n check
 
-test:
-	$(V)/pytest -q
+test:  ## every test; make test arguments="-k relay"
+	python3 -m market test $(arguments)
 
-migration:  ## make migration package=payments message="what it does"
+load: $(V)/ruff  ## buyers, tills and officials against a running market: make load url=http://127.0.0.1:8000
+	$(V)/python -m loadtests $(if $(url),--url $(url)) $(arguments)
+
+lock:  ## the three locks anew: names, versions, markers and hashes, no addresses (needs uv)
+	$(COMPILE) --output-file requirements-base.lock
+	$(COMPILE) --group test --group dev --extra load --output-file requirements-test.lock
+	$(COMPILE) --extra rabbitmq --extra redis --output-file requirements-cluster.lock
+	! grep -n -e '://' -e '^--' requirements-*.lock
+
+migration: $(V)/ruff  ## make migration package=payments message="what it does"
 	$(V)/python -m market.migrations.new $(package) "$(message)"
+
+$(V)/ruff:
+	python3 -m market setup --test
