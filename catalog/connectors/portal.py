@@ -100,7 +100,7 @@ class PortalConnector:
         found = []
         if not offer.remote_category:
             found.append(Failure(FailureCode.CATEGORY_UNMAPPED, product.category, "category"))
-        if product.unit not in UNITS_TAKEN and product.weight_g is None:
+        if product.unit not in UNITS_TAKEN and _grams(product) is None:
             found.append(Failure(FailureCode.UNIT_UNSUPPORTED, product.unit, "unit"))
         return tuple(found)
 
@@ -203,10 +203,9 @@ def wire_product(offer: Offer, pictures_url: str) -> dict[str, Any]:
     description = product.description
     name_of_unit = unit.name_vi
     if product.unit not in UNITS_TAKEN:
-        assert product.weight_g is not None
         name_of_unit = "kg"
-        note = f"1 {unit.name_vi} ≈ {product.weight_g} g."
-        description = f"{description}\n{note}".strip()
+        sign = "=" if unit.measures == "g" else "≈"
+        description = f"{description}\n1 {unit.name_vi} {sign} {_grams(product)} g.".strip()
     return {
         "ma_san_pham": product.sku,
         "phien_ban": product.version,
@@ -234,11 +233,17 @@ def picture_urls(product: Product, base_url: str) -> list[str]:
     return [f"{base_url}/static/goods/{product.icon}.svg"] if product.icon else []
 
 
+def _grams(product: Product) -> int | None:
+    """What one unit weighs: exactly for units of weight, about for the others."""
+    unit = UNITS[product.unit]
+    return int(unit.factor) if unit.measures == "g" else product.weight_g
+
+
 def _portal_vnd(product: Product, price_vnd: int | None) -> int | None:
-    if price_vnd is None or product.unit in UNITS_TAKEN:
+    grams = _grams(product)
+    if price_vnd is None or product.unit in UNITS_TAKEN or grams is None:
         return price_vnd
-    assert product.weight_g is not None
-    return (price_vnd * 2000 + product.weight_g) // (product.weight_g * 2)
+    return (price_vnd * 2000 + grams) // (grams * 2)
 
 
 def _read(content: bytes, shape: type[T]) -> T:

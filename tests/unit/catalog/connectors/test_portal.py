@@ -26,6 +26,15 @@ def test_a_unit_the_portal_does_not_know_is_sold_there_by_weight(goods: Goods) -
     assert body["anh"] == ["http://market/static/goods/rau-muong.svg"]
 
 
+def test_units_of_weight_become_kilograms_exactly(goods: Goods) -> None:
+    offer = Offer(goods(unit="lang", price_vnd=8_000), SELLER, "RAU-CU-QUA")
+
+    body = wire_product(offer, "http://market")
+
+    assert (body["don_vi_tinh"], body["gia"]) == ("kg", 80_000)
+    assert body["mo_ta"] == "1 lạng = 100 g."
+
+
 def test_without_a_weight_such_goods_are_held_back(goods: Goods) -> None:
     connector = connector_answering(lambda _: httpx.Response(500))
 
