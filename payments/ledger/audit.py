@@ -175,13 +175,13 @@ CHECKS = {
         SELECT format('Transfer %s stands %s times.', id, count(*))
         FROM payments.transfer GROUP BY id HAVING count(*) > 1
     """,
-    "every receipt has its event": """
+    "receipts have events": """
         SELECT format('Receipt %s has %s events.', r.id, count(e.position))
         FROM payments.receipt r LEFT JOIN payments.event e
             ON e.subject_id = r.id AND e.kind = 'receipt.recorded'
         GROUP BY r.id HAVING count(e.position) <> 1
     """,
-    "every cash sale has its event": f"""
+    "cash sales have events": f"""
         SELECT format('Cash sale %s has %s events.', t.id, count(e.position))
         FROM payments.transfer t LEFT JOIN payments.event e
             ON e.subject_id = t.subject_id AND e.kind = 'receipt.recorded'

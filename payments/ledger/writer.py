@@ -59,6 +59,10 @@ TRANSIENT = ("08", "25006", "53", "57", "58")
 log = logging.getLogger("payments.ledger")
 
 
+class _NoConnection(Exception):
+    """Whatever keeps us from connecting, it is never the fault of what waits."""
+
+
 class CashSale(msgspec.Struct, frozen=True, kw_only=True):
     """Cash that a vendor took. `id` is the sale's, and the idempotency key."""
 
@@ -281,17 +285,20 @@ class Ledger:
                     conflict_count += 1
                     self._known.clear()
                     continue
-                if not self._is_transient(error):
+                if not _is_transient(error):
                     raise
                 self._give_up_connection(items, error)
                 if clock() > deadline:
-                    raise LedgerUnavailable(f"{type(error).__name__}: {error}") from error
+                    raise LedgerUnavailable(str(error)) from error
             await asyncio.sleep(pause)
             pause = min(2 * pause, PAUSE_SECONDS_MAX)
 
     async def _write_once(self, items: Sequence[Item]) -> list[Answer]:
         if self._connection is None:
-            self._connection = await self._connect()
+            try:
+                self._connection = await self._connect()
+            except Exception as error:
+                raise _NoConnection(f"{type(error).__name__}: {error}") from error
         answers = await batch.run(self._connection, items, self._known)
         self.batch_count += 1
         if len(self._known) > ACCOUNTS_KNOWN_MAX:
@@ -327,14 +334,15 @@ class Ledger:
             if isinstance(item, Settling):
                 item.may_stand = True
 
-    def _is_transient(self, error: Exception) -> bool:
-        if isinstance(error, OSError | TimeoutError):
-            return True
-        if isinstance(error, asyncpg.PostgresError):
-            return (error.sqlstate or "").startswith(TRANSIENT)
-        return isinstance(error, asyncpg.InterfaceError) and (
-            self._connection is None or self._connection.is_closed()
-        )
+
+def _is_transient(error: Exception) -> bool:
+    """Whether the server or the line is in trouble, not the batch."""
+    if isinstance(error, _NoConnection | OSError | TimeoutError):
+        return True
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "").startswith(TRANSIENT)
+    # The driver itself has lost its way, as it may when a line breaks at a bad moment.
+    return isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
 
 
 def _is_conflict(error: Exception) -> bool:
