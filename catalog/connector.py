@@ -155,7 +155,10 @@ class Connector(Protocol):
     Calls raise ChannelRefused and nothing else for what the world may do.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The channel it serves, as in `put_channel`."""
+        ...
 
     def capabilities(self) -> Capabilities:
         """What the channel can do."""
