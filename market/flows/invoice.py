@@ -197,8 +197,11 @@ async def _facts(db: AsyncSession, sale_id: UUID) -> _Facts:
         raise SaleNotPaid(sale_id, sale.state)
     found = await db.exec(
         select(VendorRow, StallRow, HallRow, UnitRow)
-        .where(VendorRow.id == sale.vendor_id, StallRow.id == sale.stall_id)
-        .where(col(HallRow.id) == StallRow.hall_id, col(UnitRow.id) == HallRow.unit_id)
+        .select_from(VendorRow)
+        .join(StallRow, col(StallRow.id) == sale.stall_id)
+        .join(HallRow, col(HallRow.id) == StallRow.hall_id)
+        .join(UnitRow, col(UnitRow.id) == HallRow.unit_id)
+        .where(VendorRow.id == sale.vendor_id)
     )
     vendor, stall, hall, unit = found.one()
     if not vendor.tax_id:

@@ -12,6 +12,7 @@ from market import sales
 from market.db import Database, Viewer
 from market.web import auth
 from market.web.errors import documented
+from market.web.listings import picture_url
 
 
 class TileView(Struct, frozen=True, kw_only=True):
@@ -47,14 +48,14 @@ async def goods(
         TileView(
             product_id=one.id,
             name=one.name_vi,
-            unit=one.unit,
+            unit=catalog.unit(one.unit).name_vi,
             step=str(catalog.unit(one.unit).step),
             price_vnd=one.price_vnd,
-            picture_url=f"/goods/{one.id}/picture",
+            picture_url=picture_url(one),
             category=one.category,
         )
         for one in found
-        if one.price_vnd
+        if one.price_vnd and one.in_stock
     ]
 
 

@@ -148,7 +148,9 @@ class Browser:
             self._client.cookies.clear()
             headers["cookie"] += f"; cho_csrf={csrf}"
             headers["x-csrftoken"] = csrf
-        answer = await self._client.request(method, path, headers=headers, **more)
+        answer = await self._client.request(
+            method, path, headers=headers, follow_redirects=False, **more
+        )
         self._client.cookies.clear()
         return answer
 
