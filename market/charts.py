@@ -14,6 +14,9 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 8, 12, 28
 GRID_LINES = 4
 LABELS_MAX = 12
 MAP_SIZE = 480
+FUNNEL_WIDTH = 420
+LETTER = 8.0
+"""About how wide one letter of a place's name is."""
 DOT_MIN, DOT_MAX = 7.0, 30.0
 
 
@@ -83,14 +86,14 @@ def funnel(steps: Sequence[Step], *, name: str, title: str, description: str) ->
     parts = []
     for index, one in enumerate(steps):
         y = index * row
-        length = one.count * (WIDTH - 80) / whole
+        length = one.count * (FUNNEL_WIDTH - 60) / whole
         parts.append(
             f'<text class="step" x="0" y="{y + 16}">{escape(one.label)}</text>'
-            + _rect("track", 0, y + 24, WIDTH - 80, 16)
+            + _rect("track", 0, y + 24, FUNNEL_WIDTH - 60, 16)
             + _rect("counted", 0, y + 24, length, 16)
-            + f'<text class="count" x="{WIDTH}" y="{y + 38}" text-anchor="end">{_grouped(one.count)}</text>'
+            + f'<text class="count" x="{FUNNEL_WIDTH}" y="{y + 38}" text-anchor="end">{_grouped(one.count)}</text>'
         )
-    return _picture(name, title, description, WIDTH, max(len(steps) * row, row), parts)
+    return _picture(name, title, description, FUNNEL_WIDTH, max(len(steps) * row, row), parts)
 
 
 def dot_map(dots: Sequence[Dot], *, name: str, title: str, description: str) -> str:
@@ -111,7 +114,9 @@ def dot_map(dots: Sequence[Dot], *, name: str, title: str, description: str) -> 
 
 def _dot(one: Dot, x: float, y: float, radius: float) -> str:
     filled = "" if one.share is None else _circle("counted", x, y, radius * sqrt(one.share))
-    anchor, at = ("end", x - radius - 6) if x > MAP_SIZE * 0.6 else ("start", x + radius + 6)
+    room = len(one.label) * LETTER + radius + 6
+    on_left = x + room > MAP_SIZE and x > room
+    anchor, at = ("end", x - radius - 6) if on_left else ("start", x + radius + 6)
     return (
         f'<g class="dot {escape(one.kind)}"><title>{escape(one.label)}</title>'
         + _circle("track", x, y, radius)

@@ -42,7 +42,7 @@ SHOPS = ("P", "Mặt phố", ("quần áo", "ăn sáng", "tạp hóa", "sửa ch
 SITES: tuple[HallSite, ...] = (
     HallSite(
         "Chợ Điện Biên", "hall", 2, "14797", "14767", "Phường Hạc Thành, Thanh Hóa",
-        Decimal("19.80420"), Decimal("105.78030"), 24, (FRESH, MEAT, DRY, COOKED, CLOTH, SPECIAL),
+        Decimal("19.80420"), Decimal("105.78030"), 22, (FRESH, MEAT, DRY, COOKED, CLOTH, SPECIAL),
     ),
     HallSite(
         "Chợ Vườn Hoa", "hall", 1, "14797", "14773", "Phường Hạc Thành, Thanh Hóa",
@@ -69,8 +69,8 @@ SITES: tuple[HallSite, ...] = (
         Decimal("19.76450"), Decimal("105.78220"), 6, (FRESH, MEAT),
     ),
     HallSite(
-        "Tuyến phố không tiền mặt Điện Biên", "street", None, "14797", "14767",
-        "Phường Hạc Thành, Thanh Hóa", Decimal("19.80560"), Decimal("105.77890"), 6, (SHOPS,),
+        "Tuyến phố Điện Biên", "street", None, "14797", "14767",
+        "Phường Hạc Thành, Thanh Hóa", Decimal("19.80560"), Decimal("105.77890"), 8, (SHOPS,),
     ),
 )  # fmt: skip
 """Coordinates are near enough for a dot on a map, not surveyed."""

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from catalog import sort_key
 from market import adoption, charts, clock, periods
 from market.adoption import DayTotals, Figure, StallTotals
 from market.periods import Calendar, Period
@@ -129,7 +130,7 @@ def view_of(figure: Figure, t: Translate) -> FigureView:
                 _term(part.figure.numerator),
                 _term(part.figure.denominator) if indicator.denominator_vi else "",
             )
-            for part in figure.parts
+            for part in sorted(figure.parts, key=lambda part: sort_key(part.label))
         ),
     )
 
@@ -155,7 +156,7 @@ def rows_of(
         RowView(id=group, label=labels.get(group, "-"), figures=views_of(some, period, t))
         for group, some in groups.items()
     ]
-    return sorted(rows, key=lambda row: row.label)
+    return sorted(rows, key=lambda row: sort_key(row.label))
 
 
 def sentence(figures: Mapping[str, Figure], stalls: Sequence[StallTotals], t: Translate) -> str:

@@ -68,4 +68,4 @@ def test_the_longest_step_of_a_funnel_is_the_whole_width():
 
     widths = [float(one.get("width")) for one in parsed(svg).iter("rect")]
 
-    assert widths == [640.0, 640.0, 640.0, 320.0]
+    assert widths == [360.0, 360.0, 360.0, 180.0]
