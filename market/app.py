@@ -35,6 +35,7 @@ MODULES = (
     "sales",
     "goods",
     "listings",
+    "stall_settings",
     "shopper",
     "acquired",
     "hooks",
