@@ -42,6 +42,24 @@ def vnpay() -> Litestar:
     )
 
 
+def stripe() -> Litestar:
+    """A card acquirer with a hosted page."""
+    from market.simulators.stripe import create_app
+    from market.simulators.stripe_book import StripeConfig
+
+    settings = from_environment()
+    return create_app(
+        StripeConfig(
+            state_path=_state(settings, "stripe"),
+            webhook_url=f"{settings.base_url}/hooks/stripe",
+            webhook_secret=settings.stripe_webhook_secret,
+            key=settings.stripe_key,
+            url=settings.stripe_url,
+            minute_s=_minute_s(settings),
+        )
+    )
+
+
 def tax() -> Litestar:
     """The tax authority's gateway."""
     from market.simulators.tax import TaxConfig, create_app
