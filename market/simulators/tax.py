@@ -320,7 +320,7 @@ def inside(tax: NamedDependency[Tax], code: FromQuery[str] = "") -> Template:
         "sellers": store.rows("SELECT * FROM seller ORDER BY rowid DESC LIMIT 30"),
         "invoices": store.rows("SELECT * FROM invoice ORDER BY at DESC, number DESC LIMIT 30"),
         "counts": _counts(store),
-        "faults": tax.faults.describe(),
+        "faults": {kind: rule for kind, rule in tax.faults.describe().items() if rule},
         "local": lambda text: f"{clock.local(datetime.fromisoformat(text)):%d/%m/%Y %H:%M:%S}",
     }
     return Template("tax_inside.html", context=context)

@@ -6,6 +6,7 @@ from sqlalchemy import text
 
 import einvoice
 from einvoice import errors, series
+from market import ids
 from tests.conftest import url_of
 from tests.integration.einvoice.conftest import NOW, OWNER_ID, TAX_ID, command
 
@@ -34,6 +35,15 @@ async def test_an_exhausted_code_counter_takes_no_number(registered):
 
     number = await series.next_number(registered, OWNER_ID, TAX_ID, 2, "C26MAA")
     assert number == 2
+
+
+async def test_a_series_and_a_prefix_are_counted_by_one_owner(registered):
+    await einvoice.issue(registered, command(), now=NOW)
+
+    with pytest.raises(errors.SellerOfAnother):
+        await series.next_number(registered, ids.new(), TAX_ID, 2, "C26MAA")
+    with pytest.raises(errors.SeriesExhausted):
+        await series.next_serial(registered, ids.new(), "M2-26-A1B2C")
 
 
 async def test_two_tills_of_one_seller_share_codes_and_not_numbers(registered):

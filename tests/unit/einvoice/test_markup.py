@@ -4,7 +4,6 @@ import base64
 import hashlib
 
 import pytest
-from lxml import etree
 
 from einvoice import errors, markup
 
@@ -37,12 +36,9 @@ def test_inclusive_c14n_gives_the_digests_of_the_reference(document, digest):
 
 
 def test_a_default_namespace_further_up_does_not_leave_empty_declarations():
-    root = markup.parsed(b'<a xmlns="urn:n"><b><c/></b></a>')
-    b = root[0]
+    root = markup.parsed(b'<a xmlns="urn:n"><b><c><d/></c></b></a>')
 
-    assert markup.canonical(b) == b'<b xmlns="urn:n"><c></c></b>'
-    naive = etree.tostring(b, method="c14n", with_tail=False)
-    assert b'xmlns=""' in naive or naive == markup.canonical(b)
+    assert markup.canonical(root[0]) == b'<b xmlns="urn:n"><c><d></d></c></b>'
 
 
 def test_the_tail_of_an_element_is_no_part_of_it():
