@@ -72,10 +72,8 @@ class Notifier:
 
     async def stop(self) -> None:
         """End; what is on its way is cut and stays owed."""
-        tasks = [task for task in (self._loop, *self._sending.values()) if task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancelled(list(self._sending.values()))  # before the client they use is closed
+        await _cancelled([self._loop] if self._loop else [])
 
     async def _run(self) -> None:
         limits = httpx.Limits(max_connections=IN_FLIGHT_MAX)
@@ -136,3 +134,9 @@ class Notifier:
                 "UPDATE delivery SET state = ?, tries = tries + 1, due = ? WHERE id = ?",
                 state, at.timestamp() + wait_s, delivery.id,
             )  # fmt: skip
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import stripe
@@ -174,6 +174,17 @@ class StripeGateway:
         return Answer(400, {"received": False, "code": error.code})
 
 
+class _Transport(stripe.HTTPXClient):
+    """The library's transport, which hands httpx the body by a name httpx has deprecated."""
+
+    def _get_request_args_kwargs(
+        self, method: str, url: str, headers: Mapping[str, str], post_data: Any
+    ) -> Any:
+        args, named = super()._get_request_args_kwargs(method, url, headers, post_data)
+        body = named.pop("data", None)
+        return args, {**named, "content": body} if body else named
+
+
 class StripeClient:
     """Opens, looks up and gives back, with the official library and our own idempotency keys.
 
@@ -182,7 +193,7 @@ class StripeClient:
     """
 
     def __init__(self, config: StripeConfig) -> None:
-        self._transport = stripe.HTTPXClient(timeout=TIMEOUT_SECONDS)
+        self._transport = _Transport(timeout=TIMEOUT_SECONDS)
         self._v1 = stripe.StripeClient(
             config.key,
             base_addresses={"api": config.url} if config.url else None,

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -10,7 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,41 @@ from litestar import Litestar
 from payments.gateways import Notice
 
 ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@asynccontextmanager
+async def http_server(
+    answer: Callable[[Request], Awaitable[httpx.Response]], port: int = 0
+) -> AsyncIterator[str]:
+    """HTTP/1.1 with keep-alive on loopback, just enough for the clients here; its address."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+                method, target, _ = head[0].split(" ")
+                pairs = [line.partition(":") for line in head[1:] if line]
+                headers = {name.lower(): value.strip() for name, _, value in pairs}
+                body = await reader.readexactly(int(headers.get("content-length", "0")))
+                given = await answer(Request(method, target, headers, body))
+                shown = {**given.headers, "content-length": str(len(given.content))}
+                lines = [f"HTTP/1.1 {given.status_code} X", *map(": ".join, shown.items()), "", ""]
+                writer.write("\r\n".join(lines).encode() + given.content)
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()
+    await server.wait_closed()
 
 
 @dataclass
@@ -48,35 +82,19 @@ class Hook:
                 await self._came.wait()
         return self.notices
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """HTTP/1.1 with keep-alive, just enough for a partner's client."""
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-                pairs = [line.partition(":") for line in head[1:] if line]
-                headers = {name.lower(): value.strip() for name, _, value in pairs}
-                body = await reader.readexactly(int(headers.get("content-length", "0")))
-                path, _, query = head[0].split(" ")[1].partition("?")
-                status, answer = self.take(path, Notice(body, headers, query))
-                text = json.dumps(answer).encode()
-                writer.write(
-                    f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n"
-                    f"content-length: {len(text)}\r\n\r\n".encode()
-                    + text
-                )
-                await writer.drain()
-        writer.close()
+    async def answer(self, request: Request) -> httpx.Response:
+        path, _, query = request.target.partition("?")
+        status, answer = self.take(path, Notice(request.body, request.headers, query))
+        return httpx.Response(status, json=answer)
 
 
 @pytest.fixture
 async def hook() -> AsyncIterator[Hook]:
     """The market's side of the wire, over real HTTP on a free port."""
     listening = Hook()
-    server = await asyncio.start_server(listening.serve, "127.0.0.1", 0)
-    listening.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    yield listening
-    server.close()
-    await server.wait_closed()
+    async with http_server(listening.answer) as url:
+        listening.url = url
+        yield listening
 
 
 Running = Callable[[Litestar], AbstractAsyncContextManager[httpx.AsyncClient]]
@@ -96,6 +114,48 @@ def running() -> Running:
             yield client
 
     return run
+
+
+@pytest.fixture
+def serving() -> Callable[[Litestar, int], AbstractAsyncContextManager[str]]:
+    """A partner in this very loop, reached by real HTTP on a port; its address."""
+
+    async def live(app: Litestar, port: int, opened: asyncio.Event, over: asyncio.Event) -> None:
+        async with app.lifespan(), httpx.AsyncClient(transport=httpx.ASGITransport(app)) as inner:
+
+            async def answer(request: Request) -> httpx.Response:
+                url = f"http://127.0.0.1:{port}{request.target}"
+                return await inner.request(
+                    request.method, url, headers=request.headers, content=request.body
+                )
+
+            async with http_server(answer, port):
+                opened.set()
+                await over.wait()
+
+    @asynccontextmanager
+    async def serve(app: Litestar, port: int) -> AsyncIterator[str]:
+        # One task from start to end: pytest opens and closes fixtures in different ones.
+        opened, over = asyncio.Event(), asyncio.Event()
+        task = asyncio.create_task(live(app, port, opened, over))
+        opening = asyncio.create_task(opened.wait())
+        await asyncio.wait({task, opening}, return_when=asyncio.FIRST_COMPLETED)
+        opening.cancel()
+        if opened.is_set():
+            yield f"http://127.0.0.1:{port}"
+        over.set()
+        await task
+
+    return serve
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 @pytest.fixture
@@ -136,7 +196,7 @@ def process(tmp_path: Path) -> Iterator[Callable[[str, str], str]]:
 
 
 def _wait_until_open(port: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return

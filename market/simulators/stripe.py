@@ -1,0 +1,297 @@
+"""Stripe in small: enough of the API for the official library, a hosted page, signed webhooks."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import httpx
+from litestar import Litestar, Request, Response, get, post, route
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, FromQuery
+from litestar.response import Redirect, Template
+
+from market import clock
+from market.simulators import partner
+from market.simulators.faults import Faults
+from market.simulators.notifier import Answered, Delivery, Notifier
+from market.simulators.state import Store
+from market.simulators.stripe_book import (
+    CARDS,
+    FAULTS,
+    SCHEMA,
+    Book,
+    Json,
+    Refused,
+    StripeConfig,
+    unflatten,
+)
+from payments.gateways.stripe import sign
+
+__all__ = ["StripeConfig", "create_app"]
+
+RETRY_MINUTES = (1, 5, 10, 30, 60, 120)
+KEY_LENGTH_MAX = 255
+LIST_LENGTH_MAX = 100
+DECLINED = {
+    "insufficient_funds": "Thẻ không đủ tiền.",
+    "expired_card": "Thẻ đã hết hạn.",
+    "incorrect_cvc": "Mã CVC không đúng.",
+    "payment_intent_authentication_failure": "Chủ thẻ không xác nhận.",
+}
+
+Action = Callable[[Book, tuple[str, ...], Json, datetime], Json]
+_POST: dict[tuple[str, ...], Action] = {
+    ("payment_intents",): lambda book, _, given, now: book.create_intent(given, now),
+    ("payment_intents", "*", "confirm"): lambda book, p, given, now: book.confirm(p[1], given, now),
+    ("payment_intents", "*", "cancel"): lambda book, p, _, now: book.cancel(p[1], now),
+    ("checkout", "sessions"): lambda book, _, given, now: book.create_session(given, now),
+    ("checkout", "sessions", "*", "expire"): lambda book, p, _, now: book.expire_session(p[2], now),
+    ("refunds",): lambda book, _, given, now: book.create_refund(given, now),
+}
+_GET: dict[tuple[str, ...], Action] = {
+    ("payment_intents", "*"): lambda book, p, _, __: book.get(p[1], "payment_intent"),
+    ("checkout", "sessions", "*"): lambda book, p, _, __: book.get(p[2], "checkout.session"),
+    ("refunds", "*"): lambda book, p, _, __: book.get(p[1], "refund"),
+    ("charges", "*"): lambda book, p, _, __: book.get(p[1], "charge"),
+    ("events", "*"): lambda book, p, _, __: book.get(p[1], "event"),
+    ("payment_intents",): lambda book, _, given, __: _list(book, "payment_intent", given),
+    ("refunds",): lambda book, _, given, __: _list(book, "refund", given),
+    ("charges",): lambda book, _, given, __: _list(book, "charge", given),
+    ("events",): lambda book, _, given, __: _list(book, "event", given),
+}
+
+
+class _RejectedError(Exception):
+    """A call that fails validation: nothing of it is kept, not even under its key."""
+
+
+class Stripe:
+    """The book of objects and the events owed."""
+
+    def __init__(self, config: StripeConfig) -> None:
+        self.config = config
+        self.store = Store(config.state_path, SCHEMA)
+        self.faults = Faults(self.store, FAULTS, config.seed)
+        self.book = Book(config, self.store, self._owe)
+        waits_s = tuple(minutes * config.minute_s for minutes in RETRY_MINUTES)
+        self.notifier = Notifier(self.store, self._send, waits_s, clock.now)
+
+    def call(self, method: str, path: str, given: Json, now: datetime) -> tuple[int, Json]:
+        """One API call: its status and body. What it changes it changes wholly or not at all."""
+        parts = tuple(part for part in path.split("/") if part)
+        try:
+            action = _action(_POST if method == "POST" else _GET, parts)
+            return 200, action(self.book, parts, given, now)
+        except Refused as refused:
+            return refused.status, refused.body
+
+    def call_once(self, key: str, path: str, raw: str, now: datetime) -> tuple[int, Json, bool]:
+        """A POST under an idempotency key: the first result again, and whether it is a replay."""
+        request = f"{path}\n{raw}"
+        known = self.store.row("SELECT * FROM idempotency WHERE key = ?", key) if key else None
+        if known is not None:
+            if known["request"] != request:
+                message = "Keys for idempotent requests can only be used with the same parameters."
+                return 400, {"error": {"type": "idempotency_error", "message": message}}, False
+            return known["status"], json.loads(known["body"]), True
+        try:
+            with self.store.transaction():
+                status, body = self.call("POST", path, unflatten(raw), now)
+                if status in (400, 404):
+                    raise _RejectedError(status, body)
+                if key:
+                    self.store.run(
+                        "INSERT INTO idempotency VALUES (?, ?, ?, ?)",
+                        key, request, status, json.dumps(body),
+                    )  # fmt: skip
+        except _RejectedError as rejected:
+            status, body = rejected.args
+        return status, body, False
+
+    def _owe(self, event: Json) -> None:
+        body, subject, delay_s = json.dumps(event, ensure_ascii=False), event["id"], 0.0
+        strikes = self.faults.strikes
+        if strikes("forge"):
+            self.notifier.owe("event", subject, body, flaw="forge")
+        if strikes("drop"):
+            return
+        if strikes("delay"):
+            delay_s = self.faults.seconds("delay_s") or 5.0
+        for _ in range(2 if strikes("double") else 1):
+            self.notifier.owe("event", subject, body, delay_s=delay_s)
+
+    async def _send(self, client: httpx.AsyncClient, delivery: Delivery) -> Answered:
+        body, timestamp = delivery.body.encode(), int(clock.now().timestamp())
+        secret = "forged" if delivery.flaw == "forge" else self.config.webhook_secret
+        headers = {
+            "content-type": "application/json",
+            "stripe-signature": sign(secret, timestamp, body),
+        }
+        response = await client.post(self.config.webhook_url, content=body, headers=headers)
+        accepted = delivery.flaw == "forge" or response.is_success
+        return Answered(accepted, response.status_code, response.text)
+
+
+def _action(actions: dict[tuple[str, ...], Action], parts: tuple[str, ...]) -> Action:
+    for pattern, action in actions.items():
+        if len(pattern) == len(parts) and all(
+            wanted in ("*", given) for wanted, given in zip(pattern, parts, strict=True)
+        ):
+            return action
+    raise Refused(f"Unrecognized request URL (/v1/{'/'.join(parts)}).", status=404)
+
+
+def _list(book: Book, kind: str, given: Json) -> Json:
+    limit = str(given.get("limit", "10"))
+    if not (limit.isdigit() and 1 <= int(limit) <= LIST_LENGTH_MAX):
+        raise Refused("limit is 1 to 100.", "parameter_invalid_integer", param="limit")
+    return book.listed(kind, str(given.get("payment_intent", "")), int(limit))
+
+
+# ── The API ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@route("/v1/{path:path}", http_method=["GET", "POST"], status_code=200)
+async def api(
+    request: Request[Any, Any, Any], path: FromPath[str], stripe: NamedDependency[Stripe]
+) -> Response[Json]:
+    """Every call of the official library."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme != "Bearer" or not _key_is_known(key, stripe.config):
+        message = "Invalid API Key provided."
+        return Response(
+            {"error": {"type": "invalid_request_error", "message": message}}, status_code=401
+        )
+    if stripe.faults.strikes("down"):
+        return _failed()
+    if request.method == "GET":
+        status, body = stripe.call("GET", path, unflatten(request.url.query), clock.now())
+        return Response(body, status_code=status)
+    once = request.headers.get("idempotency-key", "")[:KEY_LENGTH_MAX]
+    raw = (await request.body()).decode("utf-8", "replace")
+    status, body, replayed = stripe.call_once(once, path, raw, clock.now())
+    if stripe.faults.strikes("lost_answer"):
+        return _failed()
+    headers = {"idempotent-replayed": "true"} if replayed else {}
+    return Response(body, status_code=status, headers=headers)
+
+
+def _failed() -> Response[Json]:
+    return Response({"error": {"type": "api_error", "message": "Try again."}}, status_code=500)
+
+
+def _key_is_known(key: str, config: StripeConfig) -> bool:
+    return key == config.key if config.key else key.startswith(("sk_test_", "rk_test_"))
+
+
+# ── The payer's browser ─────────────────────────────────────────────────────────────────────────
+
+
+@get("/c/pay/{number:str}", sync_to_thread=False)
+def checkout_page(
+    number: FromPath[str], stripe: NamedDependency[Stripe], wrong: FromQuery[str] = ""
+) -> Template | Response[str]:
+    """The hosted page of a Checkout session."""
+    try:
+        session = stripe.book.get(number, "checkout.session")
+    except Refused:
+        return Response("Không có trang này.", status_code=404, media_type="text/plain")
+    context = {
+        "session": session,
+        "name": stripe.book.session_name(number),
+        "cards": {card: why for card, why in CARDS.items() if card.isdigit()},
+        "wrong": wrong,
+    }
+    return Template("stripe_pay.html", context=context)
+
+
+@post("/c/pay/{number:str}", status_code=303)
+async def pay(
+    request: Request[Any, Any, Any], number: FromPath[str], stripe: NamedDependency[Stripe]
+) -> Redirect:
+    """The payer's card: paid and back to the shop, to 3-D Secure, or declined and again."""
+    form = await request.form()
+    card = "".join(str(form.get("card") or "").split())
+    try:
+        session = stripe.book.pay_session(number, card, clock.now())
+    except Refused as refused:
+        wrong = DECLINED.get(
+            str(refused.body["error"].get("decline_code", "")), "Thẻ bị từ chối. Hãy dùng thẻ khác."
+        )
+        return Redirect(f"/c/pay/{number}", query_params={"wrong": wrong}, status_code=303)
+    if session["status"] == "open":
+        return Redirect(f"/authenticate/{session['payment_intent']}", status_code=303)
+    return Redirect(_back(session), status_code=303)
+
+
+@get("/authenticate/{number:str}", sync_to_thread=False)
+def authenticate_page(number: FromPath[str]) -> Template:
+    """What the cardholder's bank asks."""
+    return Template("stripe_authenticate.html", context={"number": number})
+
+
+@post("/authenticate/{number:str}", status_code=303)
+async def authenticate(
+    request: Request[Any, Any, Any], number: FromPath[str], stripe: NamedDependency[Stripe]
+) -> Redirect:
+    """Confirmed or refused, and back to where the payer came from."""
+    form = await request.form()
+    try:
+        intent = stripe.book.authenticate(
+            number, passed=form.get("answer") == "yes", now=clock.now()
+        )
+    except Refused:
+        return Redirect("/inside", status_code=303)
+    session = stripe.book.session_of_intent(number)
+    if session is None:
+        return Redirect("/inside", status_code=303)
+    if intent["status"] != "succeeded":
+        wrong = DECLINED["payment_intent_authentication_failure"]
+        return Redirect(f"/c/pay/{session['id']}", query_params={"wrong": wrong}, status_code=303)
+    stripe.book.complete_session(session, clock.now())
+    return Redirect(_back(session), status_code=303)
+
+
+def _back(session: Json) -> str:
+    return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
+
+
+# ── Inside, and the control of it ───────────────────────────────────────────────────────────────
+
+
+@get(["/", "/inside"], sync_to_thread=False)
+def inside(stripe: NamedDependency[Stripe]) -> Template:
+    """The last intents, each event with its tries and answers, and the faults."""
+    intents = [
+        {**intent, "events": _events(stripe, intent["id"])}
+        for intent in stripe.book.listed("payment_intent", limit=30)["data"]
+    ]
+    context = {"intents": intents, "faults": stripe.faults.describe()}
+    return Template("stripe_inside.html", context=context)
+
+
+def _events(stripe: Stripe, intent_id: str) -> list[Json]:
+    events = stripe.book.listed("event", intent_id, 20)["data"]
+    return [
+        {**event, "deliveries": partner.deliveries(stripe.store, event["id"])}
+        for event in reversed(events)
+    ]
+
+
+@post("/control", status_code=200)
+async def control(
+    request: Request[Any, Any, Any], stripe: NamedDependency[Stripe]
+) -> dict[str, Any]:
+    """Misbehave: drop, double, delay (delay_s), forge, down, lost_answer."""
+    return await partner.change_faults(request, stripe.faults)
+
+
+def create_app(config: StripeConfig) -> Litestar:
+    """Stripe as an app; its events go out while it runs."""
+    simulated = Stripe(config)
+    handlers = [
+        api, checkout_page, pay, authenticate_page, authenticate, inside, control,
+    ]  # fmt: skip
+    provided = {"stripe": Provide(lambda: simulated, sync_to_thread=False)}
+    return partner.app(handlers, provided, simulated.notifier, simulated.store)
