@@ -281,8 +281,17 @@ async def test_a_doubled_notice_settles_once(db, vendor, open_payment, told, set
     assert await vendor.balances(db) == {"bank": 45_000, "sales": 45_000}
 
 
+async def test_a_repeat_under_the_same_receipt_id_is_still_a_repeat(db, open_payment, told, settle):
+    payment = await open_payment()
+    notice, receipt_id = told(payment.code), ids.new()
+
+    outcomes = [(await settle(notice, receipt_id)).outcome for _ in range(2)]
+
+    assert outcomes == [Was.SETTLED, Was.ALREADY_SEEN]
+
+
 async def test_the_same_notice_from_eight_tasks_settles_once(
-    db, vendor, open_payment, told, settle
+    db, vendor, ledger, open_payment, told, settle
 ):
     payment = await open_payment()
     notice = told(payment.code)
@@ -290,6 +299,7 @@ async def test_the_same_notice_from_eight_tasks_settles_once(
     outcomes = await asyncio.gather(*[settle(notice) for _ in range(8)])
 
     assert sorted(one.outcome for one in outcomes) == [Was.ALREADY_SEEN] * 7 + [Was.SETTLED]
+    assert ledger.batch_count == 1
     assert await vendor.balances(db) == {"bank": 45_000, "sales": 45_000}
 
 
