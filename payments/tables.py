@@ -161,7 +161,7 @@ class ReceiptRow(Base, table=True):
             "account_no",
             "reference",
             unique=True,
-            postgresql_where=text("reference <> '' AND direction = 'in'"),
+            postgresql_where=text("reference <> '' AND account_no <> '' AND direction = 'in'"),
         ),
         Index("ix_receipt_owner_id_occurred_at", "owner_id", "occurred_at"),
         Index(

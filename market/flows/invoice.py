@@ -8,11 +8,18 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from cryptography import x509
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import einvoice
-from einvoice.errors import AlreadyInvoiced, AuthorityUnavailable, SellerNotRegistered
+from einvoice.errors import (
+    AlreadyInvoiced,
+    AuthorityUnavailable,
+    DocumentInvalid,
+    SealInvalid,
+    SellerNotRegistered,
+)
 from market import clock, ids, live, sales
 from market.errors import InvoiceNotPossible, NotFound, SaleNotPaid
 from market.flows.context import Context
@@ -131,8 +138,11 @@ async def send_invoices(context: Context, _: dict[str, Any]) -> None:
     await _prepare(context)
     async with httpx.AsyncClient() as http:
         authority = einvoice.HTTPAuthority(http, context.settings.tax_url)
-        await _send(context, authority)
-        await _pull(context, authority)
+        pinned = await _pinned(context, http)
+        if pinned is None:
+            return  # out of reach: everything stays due
+        await _send(context, authority, pinned)
+        await _pull(context, authority, pinned)
 
 
 async def _prepare(context: Context) -> None:
@@ -140,18 +150,24 @@ async def _prepare(context: Context) -> None:
         waiting = await einvoice.sellers_waiting(db, SELLERS_MAX)
     for seller in waiting:
         signer = _signer(context.settings, seller.tax_id, seller.name, context.now())
-        async with context.database.as_system() as db:
-            await einvoice.prepare(
-                db,
-                seller.tax_id,
-                signer=signer,
-                sender=sender_of(context.settings),
-                new_id=ids.new,
-                now=context.now(),
-            )
+        made = True
+        while made:  # at most 500 invoices a round
+            async with context.database.as_system() as db:
+                made = bool(
+                    await einvoice.prepare(
+                        db,
+                        seller.tax_id,
+                        signer=signer,
+                        sender=sender_of(context.settings),
+                        new_id=ids.new,
+                        now=context.now(),
+                    )
+                )
 
 
-async def _send(context: Context, authority: einvoice.TaxAuthority) -> None:
+async def _send(
+    context: Context, authority: einvoice.TaxAuthority, pinned: x509.Certificate
+) -> None:
     async with context.database.as_system() as db:
         due = await einvoice.claim_pending(db, SEND_COUNT_MAX, context.now())
     for message in due:
@@ -162,11 +178,41 @@ async def _send(context: Context, authority: einvoice.TaxAuthority) -> None:
                 await einvoice.record_failure(db, message.id, str(failed))
             return  # the others are as far away; they stay due
         if reply is not None:
-            async with context.database.as_system() as db:
-                await einvoice.record_reply(db, reply, now=context.now())
+            await _take_in(context, message.id, reply, pinned)
 
 
-async def _pull(context: Context, authority: einvoice.TaxAuthority) -> None:
+async def _take_in(
+    context: Context, message_id: UUID, reply: bytes, pinned: x509.Certificate
+) -> None:
+    """Record the immediate answer; what cannot be read is kept as the message's trouble."""
+    try:
+        async with context.database.as_system() as db:
+            await einvoice.record_reply(db, reply, now=context.now(), pinned=pinned)
+    except (DocumentInvalid, SealInvalid) as wrong:
+        async with context.database.as_system() as db:
+            await einvoice.record_failure(db, message_id, str(wrong))
+
+
+async def _pinned(context: Context, http: httpx.AsyncClient) -> x509.Certificate | None:
+    """The authority's certificate: fetched and kept at the first call, believed from then on."""
+    kept = context.settings.data / "tax-authority.pem"
+    if not kept.exists():
+        try:
+            answer = await http.get(f"{context.settings.tax_url}/certificate", timeout=10)
+            answer.raise_for_status()
+            x509.load_pem_x509_certificate(answer.content)
+        except (httpx.HTTPError, ValueError):
+            return None
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        draft = kept.with_suffix(f".{ids.new().hex}")
+        draft.write_bytes(answer.content)
+        draft.rename(kept)
+    return x509.load_pem_x509_certificate(kept.read_bytes())
+
+
+async def _pull(
+    context: Context, authority: einvoice.TaxAuthority, pinned: x509.Certificate
+) -> None:
     while True:
         async with context.database.as_system() as db:
             after = await einvoice.pulled_to(db, SOURCE)
@@ -177,7 +223,9 @@ async def _pull(context: Context, authority: einvoice.TaxAuthority) -> None:
         if not replies:
             return
         async with context.database.as_system() as db:
-            await einvoice.record_replies(db, replies, source=SOURCE, now=context.now())
+            await einvoice.record_replies(
+                db, replies, source=SOURCE, now=context.now(), pinned=pinned
+            )
 
 
 def sender_of(settings: Settings) -> str:

@@ -16,6 +16,7 @@ from market import ids, sales
 from market.db import Database, Viewer
 from market.errors import NotFound
 from market.flows import invoice as invoice_flow
+from market.settings import Settings
 from market.web import auth
 from market.web.errors import documented
 
@@ -86,12 +87,20 @@ async def lookup_xml(code: FromPath[str], database: NamedDependency[Database]) -
 
 @get("/hd/{code:str}/pdf", include_in_schema=False)
 async def lookup_pdf(
-    code: FromPath[str], database: NamedDependency[Database], kho: FromQuery[str] = "a4"
+    code: FromPath[str],
+    database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    kho: FromQuery[str] = "a4",
 ) -> Response[bytes]:
     """The page to print; `kho` is a4 or k80 (an 80 mm roll)."""
     issued = await _found(database, code)
+    url = f"{settings.base_url}/hd/{issued.lookup_code}"
     size = einvoice.ROLL_80 if kho == "k80" else einvoice.A4
-    return _file(einvoice.pdf_of(issued, size), "application/pdf", f"{issued.lookup_code}.pdf")
+    return _file(
+        einvoice.pdf_of(issued, size, lookup_url=url),
+        "application/pdf",
+        f"{issued.lookup_code}.pdf",
+    )
 
 
 @post("/hd/{code:str}/ten", include_in_schema=False, status_code=303)

@@ -180,7 +180,7 @@ def _tables() -> None:
     )
     op.create_index('ix_receipt_owner_id_occurred_at', 'receipt', ['owner_id', 'occurred_at'], unique=False, schema='payments')
     op.create_index('ix_receipt_payment_id', 'receipt', ['payment_id'], unique=False, schema='payments', postgresql_where=sa.text('payment_id IS NOT NULL'))
-    op.create_index('uq_receipt_reference', 'receipt', ['business_date', 'account_no', 'reference'], unique=True, schema='payments', postgresql_where=sa.text("reference <> '' AND direction = 'in'"))
+    op.create_index('uq_receipt_reference', 'receipt', ['business_date', 'account_no', 'reference'], unique=True, schema='payments', postgresql_where=sa.text("reference <> '' AND account_no <> '' AND direction = 'in'"))
     op.create_table('transfer',
     sa.Column('lane', sa.SmallInteger(), nullable=False),
     sa.Column('kind', sa.SmallInteger(), nullable=False),
@@ -237,7 +237,7 @@ def downgrade() -> None:
     op.drop_table('payment', schema='payments')
     op.drop_index('ix_transfer_occurred_at', table_name='transfer', schema='payments', postgresql_using='brin')
     op.drop_table('transfer', schema='payments')
-    op.drop_index('uq_receipt_reference', table_name='receipt', schema='payments', postgresql_where=sa.text("reference <> '' AND direction = 'in'"))
+    op.drop_index('uq_receipt_reference', table_name='receipt', schema='payments', postgresql_where=sa.text("reference <> '' AND account_no <> '' AND direction = 'in'"))
     op.drop_index('ix_receipt_payment_id', table_name='receipt', schema='payments', postgresql_where=sa.text('payment_id IS NOT NULL'))
     op.drop_index('ix_receipt_owner_id_occurred_at', table_name='receipt', schema='payments')
     op.drop_table('receipt', schema='payments')

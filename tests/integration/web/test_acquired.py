@@ -1,0 +1,144 @@
+"""The acquired road over HTTP: to VNPAY and back, its IPN; Stripe's signed events."""
+
+import json
+import time
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from payments.gateways import stripe, vnpay
+
+VNPAY_SECRET = "VNPAYTESTSECRET"
+STRIPE_SECRET = "whsec_stripe_test"
+
+
+def ipn(sale, *, amount_vnd=85_000, secret=VNPAY_SECRET, code="00", number="15000001"):
+    return vnpay.signed_query(
+        {
+            "vnp_Amount": str(amount_vnd * 100),
+            "vnp_BankCode": "NCB",
+            "vnp_BankTranNo": "VNP15000001",
+            "vnp_CardType": "ATM",
+            "vnp_OrderInfo": f"Thanh toan {sale['memo']}",
+            "vnp_PayDate": "20261123101722",
+            "vnp_ResponseCode": code,
+            "vnp_TmnCode": "CHODEMO1",
+            "vnp_TransactionNo": number,
+            "vnp_TransactionStatus": code,
+            "vnp_TxnRef": sale["payment_id"],
+        },
+        secret,
+    )
+
+
+@pytest.fixture
+def tell_vnpay(client):
+    async def tell(query):
+        client.cookies.clear()
+        answer = await client.get(f"/hooks/vnpay?{query}")
+        assert answer.status_code == 200
+        return answer.json()["RspCode"]
+
+    return tell
+
+
+async def test_the_payer_is_sent_to_vnpay_with_a_signed_order(open_sale, client):
+    sale = await open_sale()
+
+    answer = await client.get(f"/tra/{sale['payment_id']}/vnpay", follow_redirects=False)
+
+    sent = urlsplit(answer.headers["location"])
+    fields = {name: values[0] for name, values in parse_qs(sent.query).items()}
+    signature = fields.pop("vnp_SecureHash")
+    assert signature == vnpay.sign(VNPAY_SECRET, vnpay.canonical_query(fields))
+    assert (fields["vnp_Amount"], fields["vnp_TxnRef"]) == ("8500000", sale["payment_id"])
+
+
+async def test_an_ipn_pays_once_and_says_so_once(open_sale, tell_vnpay, follow, as_):
+    sale = await open_sale()
+
+    answers = [await tell_vnpay(ipn(sale)) for _ in range(2)]
+    await follow()
+
+    assert answers == ["00", "02"]
+    paid = (await as_("vendor").get(f"/api/sales/{sale['sale_id']}")).json()
+    assert (paid["state"], paid["method"]) == ("paid", "vnpay")
+
+
+async def test_wrong_amount_bad_hash_and_unknown_order_are_answered_by_the_book(
+    open_sale, tell_vnpay, follow, as_
+):
+    sale = await open_sale()
+    unknown = {**sale, "payment_id": "01a20690-18a3-7519-a7e0-cf3168634357"}
+
+    answers = [
+        await tell_vnpay(ipn(sale, secret="guess")),
+        await tell_vnpay(ipn(unknown)),
+        await tell_vnpay(ipn(sale, amount_vnd=8_500)),
+    ]
+    await follow()
+
+    assert answers == ["97", "01", "04"]
+    state = (await as_("vendor").get(f"/api/sales/{sale['sale_id']}")).json()["state"]
+    assert state == "open"
+
+
+async def test_a_failed_attempt_is_recorded_and_a_later_one_still_pays(
+    open_sale, tell_vnpay, follow, as_
+):
+    sale = await open_sale()
+
+    answers = [
+        await tell_vnpay(ipn(sale, code="24", number="0")),
+        await tell_vnpay(ipn(sale, number="15000002")),
+    ]
+    await follow()
+
+    assert answers == ["00", "00"]
+    assert (await as_("vendor").get(f"/api/sales/{sale['sale_id']}")).json()["state"] == "paid"
+
+
+async def test_the_way_back_shows_the_ledgers_state_and_changes_nothing(
+    open_sale, client, follow, as_
+):
+    sale = await open_sale()
+
+    back = await client.get(f"/tra/vnpay?{ipn(sale)}", follow_redirects=False)
+    forged = await client.get(f"/tra/vnpay?{ipn(sale, secret='guess')}", follow_redirects=False)
+    await follow()
+
+    assert back.headers["location"] == f"/tra/{sale['payment_id']}"
+    assert forged.status_code == 404
+    assert (await as_("vendor").get(f"/api/sales/{sale['sale_id']}")).json()["state"] == "open"
+
+
+async def test_a_signed_event_of_stripe_pays_once_and_a_forged_one_never(
+    open_sale, client, follow, as_, world
+):
+    sale = await open_sale(amount_vnd=90_000)
+    body = json.dumps(
+        {
+            "id": "evt_1", "object": "event", "type": "payment_intent.succeeded",
+            "created": int(time.time()),
+            "data": {"object": {
+                "id": "pi_1", "object": "payment_intent", "amount": 90_000, "currency": "vnd",
+                "metadata": {"payment_ref": sale["payment_id"]},
+            }},
+        }
+    ).encode()  # fmt: skip
+
+    async def tell(secret):
+        client.cookies.clear()
+        signature = stripe.sign(secret, int(time.time()), body)
+        return await client.post(
+            "/hooks/stripe", content=body, headers={"stripe-signature": signature}
+        )
+
+    forged = await tell("guess")
+    answers = [await tell(STRIPE_SECRET) for _ in range(2)]
+    await follow()
+
+    assert forged.status_code == 400
+    assert [answer.status_code for answer in answers] == [200, 200]
+    today = (await as_("vendor").get(f"/api/stalls/{world.stall_id}/today")).json()
+    assert (today["cashless_count"], today["cashless_vnd"]) == (1, 90_000)
