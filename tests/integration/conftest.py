@@ -1,10 +1,10 @@
-"""A demo world with three days of trade, made once a run and copied for each test that asks."""
+"""Demo worlds, with three days of trade and without, made once a run and copied for each test."""
 
 import asyncio
 import itertools
 import os
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -17,6 +17,7 @@ from market.demo.plan import WorldPlan
 
 DEMO_SEED = 7
 DEMO_DAYS = 3
+WORLD_BEGAN = datetime(2026, 10, 14, 17, tzinfo=UTC)
 _numbers = itertools.count()
 
 
@@ -55,6 +56,31 @@ def demo_url(server_url: str, demo_template: tuple[str, WorldPlan]) -> Iterator[
     """A libpq URL of a demo market of this test alone."""
     name = f"demo_{os.getpid()}_{next(_numbers)}"
     _admin(server_url, f"CREATE DATABASE {name} TEMPLATE {demo_template[0]}")
+    yield _url(server_url, name)
+    _admin(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def world_template(server_url: str, template: str) -> Iterator[tuple[str, WorldPlan]]:
+    """A database with the demo's world as it stood on 15 October 2026, before any trade."""
+    name = f"world_{os.getpid()}"
+    _admin(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    plan = asyncio.run(_build(_url(server_url, name), WORLD_BEGAN, WORLD_BEGAN))
+    yield name, plan
+    _admin(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def world_plan(world_template: tuple[str, WorldPlan]) -> WorldPlan:
+    """The plan of the world without trade."""
+    return world_template[1]
+
+
+@pytest.fixture
+def world_url(server_url: str, world_template: tuple[str, WorldPlan]) -> Iterator[str]:
+    """A libpq URL of a market before any trade, of this test alone."""
+    name = f"world_{os.getpid()}_{next(_numbers)}"
+    _admin(server_url, f"CREATE DATABASE {name} TEMPLATE {world_template[0]}")
     yield _url(server_url, name)
     _admin(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
