@@ -37,7 +37,10 @@ async def http_server(
 ) -> AsyncIterator[str]:
     """HTTP/1.1 with keep-alive on loopback, just enough for the clients here; its address."""
 
+    talking: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talking[asyncio.current_task()] = writer
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
@@ -51,11 +54,16 @@ async def http_server(
                 writer.write("\r\n".join(lines).encode() + given.content)
                 await writer.drain()
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(serve, "127.0.0.1", port)
     yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     server.close()
     await server.wait_closed()
+    for writer in talking.values():  # clients that keep their connection open
+        writer.close()
+    await asyncio.gather(*filter(None, talking))
 
 
 @dataclass
