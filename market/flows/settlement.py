@@ -47,9 +47,10 @@ async def payment_ended(db: AsyncSession, event: Event, now: datetime) -> None:
     payment_id = UUID(event.data["payment_id"])
     found = await db.exec(select(SaleRow).where(SaleRow.payment_id == payment_id).with_for_update())
     row = found.one_or_none()
-    if row is None or row.state not in {"open", "partial"}:
-        return
-    row.state = "expired" if event.kind == "payment.expired" else "cancelled"
+    ended = "expired" if event.kind == "payment.expired" else "cancelled"
+    if row is None or row.state not in {"open", "partial", ended}:
+        return  # `ended` already: the till itself cancelled; the shopper has yet to be told
+    row.state = ended
     db.add(row)
     said = {"sale_id": str(row.id), "state": row.state}
     await live.tell(db, f"stall:{row.stall_id}", "sale", said, now=now)
