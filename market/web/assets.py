@@ -5,11 +5,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from litestar.config.compression import CompressionConfig
 from litestar.datastructures import CacheControlHeader
+from litestar.middleware import DefineMiddleware
+from litestar.middleware.compression import CompressionMiddleware
 from litestar.static_files import create_static_files_router
 
 STATIC = Path(__file__).parent / "static"
 KEPT_SECONDS = 31_536_000
+SMALL = CompressionConfig(backend="brotli", brotli_quality=6, brotli_gzip_fallback=True)
+"""Styles and scripts cross a market's weak network at a fifth of their size."""
 
 
 def files() -> list[str]:
@@ -43,6 +48,7 @@ def routers() -> list[Any]:
             name=name,
             include_in_schema=False,
             cache_control=cache_control,
+            middleware=[DefineMiddleware(CompressionMiddleware, config=SMALL)],
             opt={"exclude_from_auth": True},
         )
         for path, name, cache_control in (

@@ -45,6 +45,7 @@ SOURCES = (
     ("web/static/vendor/**", "ignore"),
     ("web/static/js/**.js", "javascript"),
     ("simulators/**", "ignore"),
+    ("demo/roles.py", "python"),
     ("demo/**", "ignore"),
     ("migrations/**", "ignore"),
     ("**.py", "python"),

@@ -30,7 +30,7 @@ export class Keypad {
       const key = event.target.closest("[data-key]")?.dataset.key;
       if (key) this.press(key);
     });
-    field.addEventListener("input", () => this.#show(field.value));
+    field.addEventListener("input", (event) => this.#typed(event));
     field.addEventListener("keydown", (event) => {
       if (event.key === "Enter") this.onEnter();
     });
@@ -54,14 +54,14 @@ export class Keypad {
     const text = this.field.value;
     if (key === "back") {
       if (this.held) this.held = false;
-      else this.#show(text.replace(/( \+ |.)$/u, ""));
+      else this.#show(text.replace(/( \+ |.)$/u, ""), true);
     } else if (key === "+") {
       if (/\d$/.test(text)) this.#show(`${text} + `);
     } else {
       const last = text.split("+").pop().replace(/\D/g, "");
       if (last.length + key.length > DIGITS_MAX) return;
       if (!last && key.startsWith("0")) return;
-      this.#show(text + key);
+      this.#show(text + key, true);
     }
     navigator.vibrate?.(8);
   }
@@ -75,11 +75,21 @@ export class Keypad {
     addEventListener("pointerup", () => clearTimeout(timer), { once: true });
   }
 
-  // Digits are grouped while they are keyed; words such as 1tr2 stay as they are.
-  #show(text) {
+  // Points and letters of one's own stay as they are: 1.5 must not quietly become 15.
+  #typed(event) {
+    const text = this.field.value;
+    if (!text) this.raw = false;
+    else if (/[^\d\s+]/.test(event.data ?? "") || (!event.data && !/^delete/.test(event.inputType ?? "") && /[.,]/.test(text))) this.raw = true;
+    this.#show(text, !this.raw);
+  }
+
+  // Digits are grouped while they are keyed; what has points already only where we set them.
+  #show(text, ours = false) {
+    if (!text) this.raw = false;
+    const groupable = ours && !this.raw ? /^\s*[\d.]*\d[\d.]*\s*$/ : /^\s*\d+\s*$/;
     const shown = text
       .split("+")
-      .map((term) => (/^[\d.\s]*$/.test(term) && /\d/.test(term)
+      .map((term) => (groupable.test(term)
         ? term.replace(/[\d.]+/, (digits) => grouped(digits.replace(/\./g, "").replace(/^0+(?=\d)/, "")))
         : term))
       .join("+");

@@ -262,6 +262,13 @@ byId("waiting").addEventListener("click", async () => {
   open(sale);
 });
 
+// A real keyboard types into the amount wherever the focus is.
+addEventListener("keydown", (event) => {
+  const free = !document.activeElement?.matches("input, button, a, select, textarea");
+  if (!free || byId("screen-keypad").hidden || event.key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey) return;
+  byId("amount").focus({ preventScroll: true });
+});
+
 // A finger's swipe between keypad and goods.
 let touch = null;
 addEventListener("touchstart", (event) => { touch = event.touches.length === 1 ? event.touches[0] : null; }, { passive: true });

@@ -22,12 +22,14 @@ export function draw(box, text) {
   }
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", `0 0 ${size} ${size}`);
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", t("Mã QR để quét"));
+  svg.setAttribute("aria-hidden", "true");
   const shape = document.createElementNS(SVG, "path");
   shape.setAttribute("d", path);
   shape.setAttribute("fill", "#000");
   svg.append(shape);
+  box.setAttribute("role", "img");
+  box.setAttribute("aria-label", t("Mã QR để quét"));
+  box.dataset.code = text;
   box.replaceChildren(svg);
 }
 
