@@ -138,6 +138,11 @@ async def prepare_world(
     async with database.as_system() as db:
         is_fresh = not await world.is_there(db)
         plan = await world.demo_world(db, seed, start)
+        if not await world.fits(db, plan):
+            raise serve.ServeError(
+                "This data directory holds another demo world, or one of an older version."
+                " Choose another --data, or delete it."
+            )
         goods_count = await shelves.fill(db, plan, seed, start) if is_fresh else 0
     if is_fresh:
         say(

@@ -166,6 +166,12 @@ def star_stall(plan: WorldPlan) -> StallPlan:
     return max(used, key=lambda one: one.cashless_per_day)
 
 
+async def fits(db: AsyncSession, plan: WorldPlan) -> bool:
+    """Whether every stall of this plan stands in the database."""
+    found = set((await db.exec(select(StallRow.id))).all())
+    return found >= {one.id for one in plan.stalls()}
+
+
 async def is_there(db: AsyncSession) -> bool:
     """Whether any hall stands in this database."""
     return (await db.exec(select(HallRow.id).limit(1))).one_or_none() is not None

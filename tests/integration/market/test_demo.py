@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -6,7 +6,8 @@ from sqlalchemy import text
 import payments
 from market import adoption, clock
 from market.adoption import Scope
-from market.demo import roles, world
+from market.demo import history, rhythm, roles, world
+from market.demo import main as demo
 from market.demo.plan import Dealer, world_plan
 from market.flows import adoption as flow
 from market.periods import Period
@@ -117,3 +118,37 @@ async def test_a_difference_of_one_dong_is_found(database, unit, period):
 
     assert len(found.differences) == 1
     assert found.rolled != found.ledger
+
+
+async def test_another_seeds_world_is_told_apart_from_the_one_that_stands(database, plan):
+    async with database.as_system() as db:
+        assert await world.fits(db, plan)
+        assert not await world.fits(db, world_plan(8, BEGAN))
+
+
+def test_the_same_day_is_traded_the_same_way_again(plan):
+    memos = {one.id: "CHOABC123" for one in plan.stalls() if one.stand_id}
+    end = BEGAN + timedelta(days=1)
+
+    once = list(history.past_sales(plan, 7, memos, BEGAN, end))
+    again = list(history.past_sales(plan, 7, memos, BEGAN, end))
+
+    assert once == again
+    assert len({one.id for one in once}) == len(once) > 300
+    assert all(BEGAN <= one.at < end for one in once)
+
+
+def test_busy_hours_are_busier_and_feasts_busiest():
+    assert rhythm.per_hour(7) > rhythm.per_hour(12) > rhythm.per_hour(2) > 0
+    assert rhythm.lunar_day(date(2026, 11, 9)) == 1
+    assert rhythm.lunar_day(date(2026, 11, 23)) == 15
+    assert rhythm.day_factor(date(2026, 11, 9)) == 1.5
+    assert rhythm.day_factor(date(2027, 2, 1)) > 2
+
+
+def test_a_demo_says_plainly_what_it_cannot_be_asked(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        demo(["--speed", "0"])
+
+    assert stopped.value.code == 2
+    assert "--speed" in capsys.readouterr().err
