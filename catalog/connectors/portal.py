@@ -229,7 +229,7 @@ def wire_product(offer: Offer, pictures_url: str) -> dict[str, Any]:
 def picture_urls(product: Product, base_url: str) -> list[str]:
     """Where the pictures of goods are fetched: the photos, else the drawn one."""
     if product.photo_ids:
-        return [f"{base_url}/anh/{photo_id}.jpg" for photo_id in product.photo_ids]
+        return [f"{base_url}/hang/{photo_id}.jpg" for photo_id in product.photo_ids]
     return [f"{base_url}/static/goods/{product.icon}.svg"] if product.icon else []
 
 

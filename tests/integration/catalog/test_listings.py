@@ -168,21 +168,32 @@ async def test_a_revision_cannot_be_changed_even_by_the_owner_of_the_database(
         await db.execute(text(sql))
 
 
-async def test_of_two_changes_at_once_one_is_told_that_it_is_stale(
-    database: Database, goods: Goods, now: datetime, owner_id: UUID
+async def test_of_two_changes_at_once_the_second_waits_and_is_told_that_it_is_stale(
+    db: AsyncSession, database: Database, goods: Goods, now: datetime, owner_id: UUID
 ) -> None:
-    async with database.as_system() as db:
-        stored = await catalog.put_product(db, goods(), now=now)
+    async with database.as_system() as before:
+        stored = await catalog.put_product(before, goods(), now=now)
 
-    async def change(price_vnd: int) -> object:
-        async with database.as_system() as db:
-            return await catalog.set_price(
-                db, owner_id, stored.id, price_vnd, version_seen=1, now=now
-            )
+    async def change() -> None:
+        async with database.as_system() as second:
+            await catalog.set_price(second, owner_id, stored.id, 7_000, version_seen=1, now=now)
 
-    outcomes = await asyncio.gather(change(9_000), change(7_000), return_exceptions=True)
+    async with database.as_system() as first:
+        await catalog.set_price(first, owner_id, stored.id, 9_000, version_seen=1, now=now)
+        changing = asyncio.create_task(change())
+        await somebody_waits_for_a_lock(db)
 
-    assert sum(isinstance(one, catalog.StaleVersion) for one in outcomes) == 1
+    with pytest.raises(catalog.StaleVersion):
+        await changing
+
+
+async def somebody_waits_for_a_lock(db: AsyncSession) -> None:
+    waiting = text(
+        "SELECT pg_stat_clear_snapshot(), count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    while (await db.execute(waiting)).one()[1] == 0:  # noqa: ASYNC110 - the server has no event for it
+        await asyncio.sleep(0.01)
 
 
 async def test_of_many_first_puts_at_once_one_creates_the_goods(

@@ -176,10 +176,11 @@ async def test_an_unknown_outcome_is_asked_for_before_it_is_tried_again(
     sandbox.failures.append(Failure(FailureCode.TIMEOUT_UNKNOWN))
 
     await one_round(joined, sandbox, now)
+    sandbox.failures.append(Failure(FailureCode.VALIDATION, "sent a second time"))
     (answer,) = await one_round(joined, sandbox, now + timedelta(minutes=1))
 
     assert isinstance(answer, Ref)
-    assert len(sandbox.calls) == 1
+    assert len(sandbox.failures) == 1
     assert (await state_of(joined, stored)).state is ListingState.LIVE
 
 

@@ -1,10 +1,11 @@
 from collections.abc import Callable
+from uuid import UUID
 
 import httpx
 import pytest
 
 from catalog.connector import ChannelRefused, FailureCode, Offer
-from catalog.connectors.portal import PortalConnector, wire_name, wire_product
+from catalog.connectors.portal import PortalConnector, picture_urls, wire_name, wire_product
 from catalog.product import Product, Seller
 
 Goods = Callable[..., Product]
@@ -24,6 +25,14 @@ def test_a_unit_the_portal_does_not_know_is_sold_there_by_weight(goods: Goods) -
     assert (body["don_vi_tinh"], body["gia"]) == ("kg", 20_000)
     assert body["mo_ta"] == "1 mớ ≈ 400 g."
     assert body["anh"] == ["http://market/static/goods/rau-muong.svg"]
+
+
+def test_photos_go_before_the_drawn_picture(goods: Goods) -> None:
+    shown = goods(photo_ids=(UUID(int=5),), icon="rau-muong")
+
+    urls = picture_urls(shown, "http://market")
+
+    assert urls == ["http://market/hang/00000000-0000-0000-0000-000000000005.jpg"]
 
 
 def test_units_of_weight_become_kilograms_exactly(goods: Goods) -> None:
