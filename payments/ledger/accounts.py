@@ -78,11 +78,11 @@ class Account(msgspec.Struct):
     balance_vnd_min: int | None = None
     balance_vnd_max: int | None = None
     is_closed: bool = False
+    debit_sign: int = 0
+    """+1 where a debit makes the balance larger, -1 where it makes it smaller."""
 
-    @property
-    def debit_sign(self) -> int:
-        """+1 where a debit makes the balance larger, -1 where it makes it smaller."""
-        return 1 if self.kind in DEBIT_NORMAL else -1
+    def __post_init__(self) -> None:
+        self.debit_sign = 1 if self.kind in DEBIT_NORMAL else -1
 
 
 @lru_cache(maxsize=_IDS_KEPT)

@@ -31,7 +31,8 @@ from payments.errors import (
 )
 from payments.ledger import batch, statements
 from payments.ledger.accounts import AccountKind, AccountName
-from payments.ledger.batch import AccountsMissing, Answer, Fact, Item, Posting, Settling
+from payments.ledger.batch import AccountsMissing
+from payments.ledger.items import Answer, Fact, Item, Posting, Settling
 from payments.ledger.transfer import Outcome, Transfer, TransferKind
 from payments.payment import AMOUNT_VND_MAX, AMOUNT_VND_MIN
 

@@ -1,0 +1,57 @@
+"""What waits in the ledger's queue, and what it is answered with."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from payments.ledger.accounts import AccountName
+from payments.ledger.transfer import Outcome, Transfer
+from payments.settlement import Reading, Settled
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """An event to append if what it belongs to is posted."""
+
+    kind: str
+    owner_id: UUID | None
+    subject_id: UUID
+    data: dict[str, Any]
+    at: datetime
+
+
+@dataclass(slots=True, eq=False)
+class Posting:
+    """Transfers in the queue, judged one by one or as a linked set."""
+
+    transfers: Sequence[Transfer]
+    is_linked: bool
+    opening: Sequence[AccountName]
+    facts: Sequence[Fact]
+    answer: "asyncio.Future[list[Outcome]]"
+
+    @property
+    def size(self) -> int:
+        """How much of a batch it fills."""
+        return len(self.transfers)
+
+
+@dataclass(slots=True, eq=False)
+class Settling:
+    """A confirmation in the queue."""
+
+    reading: Reading
+    receipt_id: UUID
+    now: datetime
+    answer: "asyncio.Future[Settled]"
+    may_stand: bool = False
+    """A commit of unknown outcome may have written it: its own receipt is then no duplicate."""
+    size: int = 1
+
+
+Item = Posting | Settling
+Answer = list[Outcome] | Settled
