@@ -25,11 +25,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _guarded(lambda: command(options, _settings(options)))
 
 
-def entry() -> None:
-    """The console script."""
-    sys.exit(main())
-
-
 def _guarded(command: Callable[[], int]) -> int:
     from market import embedded, ports
 
@@ -182,4 +177,4 @@ def _audit(options: argparse.Namespace, settings: Settings) -> int:
 
 
 if __name__ == "__main__":
-    entry()
+    sys.exit(main())
