@@ -6,15 +6,25 @@ from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 
 import payments
 from market import ids
 from market.db import Database
 from market.gateways import Gateways
+from market.web.errors import PROBLEM_JSON, Problem
 from payments.gateways import Answer, Gateway, GatewayError, Notice, NoticeForged
 
+REFUSED = {
+    400: ResponseSpec(dict[str, Any], description="not what the provider documents"),
+    401: ResponseSpec(dict[str, Any], description="nobody we know signed this"),
+    413: ResponseSpec(Problem, media_type=PROBLEM_JSON, description="too large"),
+    503: ResponseSpec(Problem, media_type=PROBLEM_JSON, description="send it again"),
+}
+"""What a provider may hear besides a yes; it then sends the notice again."""
 
-@post("/hooks/sepay", status_code=200, exclude_from_csrf=True)
+
+@post("/hooks/sepay", status_code=200, exclude_from_csrf=True, responses=REFUSED)
 async def sepay_notice(
     request: Request[Any, Any, Any],
     database: NamedDependency[Database],
@@ -26,7 +36,7 @@ async def sepay_notice(
     return await _take(request, gateways.by_name["sepay"], database, ledger, now)
 
 
-@get("/hooks/vnpay")
+@get("/hooks/vnpay", responses=REFUSED)
 async def vnpay_ipn(
     request: Request[Any, Any, Any],
     database: NamedDependency[Database],
@@ -38,7 +48,7 @@ async def vnpay_ipn(
     return await _take(request, gateways.by_name["vnpay"], database, ledger, now)
 
 
-@post("/hooks/stripe", status_code=200, exclude_from_csrf=True)
+@post("/hooks/stripe", status_code=200, exclude_from_csrf=True, responses=REFUSED)
 async def stripe_event(
     request: Request[Any, Any, Any],
     database: NamedDependency[Database],

@@ -66,6 +66,15 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def world(database: Database) -> World:
+    return await _build_world(database)
+
+
+@pytest.fixture(scope="session")
+def build_world() -> Callable[[Database], Awaitable[World]]:
+    return _build_world
+
+
+async def _build_world(database: Database) -> World:
     built = World()
     now = clock.now()
     async with database.as_system() as db:
