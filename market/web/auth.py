@@ -27,6 +27,7 @@ from market.errors import MarketError, PinInvalid, SignInRefused, TooManyAttempt
 from market.people import Membership, SignedIn
 from market.settings import Settings
 from market.web.errors import problem_of, tells
+from market.web.i18n import N_
 
 __all__ = ["Membership", "SessionMiddleware", "SignedIn", "routers", "sign_in_url"]
 
@@ -220,15 +221,19 @@ async def homes_of(db: AsyncSession, me: SignedIn) -> list[Home]:
             for id_, code, hall, trade in rows
         ]
     if me.has_role("team"):
-        found.append(Home("Tổ công nghệ", "Các sạp cần đến hôm nay", "/to-cong-nghe", "walk"))
+        found.append(
+            Home(N_("Tổ công nghệ"), N_("Các sạp cần đến hôm nay"), "/to-cong-nghe", "walk")
+        )
     if me.has_role("operator"):
         halls = await places.halls(db, me.scopes("operator"))
-        found += [Home("Quản lý chợ", hall.name, f"/quan-ly/{hall.id}", "hall") for hall in halls]
+        found += [
+            Home(N_("Quản lý chợ"), hall.name, f"/quan-ly/{hall.id}", "hall") for hall in halls
+        ]
     for unit_id in me.scopes("official"):
         unit = await places.unit(db, unit_id)
-        found.append(Home("Số liệu của phường", unit.full_name, f"/phuong/{unit_id}", "chart"))
+        found.append(Home(N_("Số liệu của phường"), unit.full_name, f"/phuong/{unit_id}", "chart"))
     if me.has_role("clerk"):
-        found.append(Home("Đối soát", "Khoản tiền cần xem lại", "/doi-soat", "scale"))
+        found.append(Home(N_("Đối soát"), N_("Khoản tiền cần xem lại"), "/doi-soat", "scale"))
     return found
 
 

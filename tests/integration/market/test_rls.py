@@ -384,3 +384,12 @@ async def test_a_consent_is_withdrawn_once(db: AsyncSession, world: World) -> No
 
     with pytest.raises(DBAPIError, match="only ever withdrawn"):
         await db.execute(text("UPDATE market.consent SET withdrawn_at = NULL"))
+
+
+async def test_every_table_but_those_without_anybody_s_data_is_guarded(db: AsyncSession) -> None:
+    rows = await db.execute(
+        text("SELECT relname FROM pg_class WHERE relnamespace = 'market'::regnamespace"
+             " AND relkind IN ('r', 'p') AND NOT relrowsecurity")
+    )  # fmt: skip
+
+    assert set(rows.scalars()) <= {"alembic_version", "live_event", "outbox", "relay_position"}

@@ -152,9 +152,7 @@ async def test_an_expired_session_says_so_and_leads_back(
     async with database.as_system() as db:
         await db.execute(text("UPDATE market.session SET expires_at = now() - interval '1 minute'"))
 
-    page = await as_("vendor").get(
-        f"/ban-hang/{world.stall_id}", headers=HTML, follow_redirects=False
-    )
+    page = await as_("vendor").get(f"/ban-hang/{world.stall_id}", headers=HTML)
     api = await as_("vendor").get(f"/api/stalls/{world.stall_id}/today")
     shown = await client.get(page.headers["location"], headers=HTML)
 
@@ -184,7 +182,7 @@ async def test_a_used_session_is_prolonged(as_: Any, database: Database, world: 
 async def test_signing_out_ends_the_session(as_: Any, world: Any) -> None:
     vendor = as_("vendor")
 
-    answer = await vendor.post("/dang-xuat", follow_redirects=False)
+    answer = await vendor.post("/dang-xuat")
 
     assert answer.status_code == 303
     assert (await vendor.get(f"/api/stalls/{world.stall_id}/today")).status_code == 401
@@ -212,7 +210,7 @@ async def test_a_page_opens_to_its_role_alone(as_: Any, world: Any, who: str) ->
     opened = set()
     for role, path in GUARDED.items():
         target = path.format(stall_id=world.stall_id, hall_id=world.hall_id, unit_id=world.unit_id)
-        answer = await as_(who).get(target, headers=HTML, follow_redirects=False)
+        answer = await as_(who).get(target, headers=HTML)
         assert answer.status_code in {200, 403}
         if answer.status_code == 200:
             opened.add(role)
@@ -270,7 +268,7 @@ async def test_withdrawing_a_consent_stops_what_rested_on_it(
 
     for purpose in ("invoices", "payments"):
         answer = await as_("vendor").post(
-            "/toi/rut-dong-y", data={"consent_id": by_purpose[purpose]}, follow_redirects=False
+            "/toi/rut-dong-y", data={"consent_id": by_purpose[purpose]}
         )
         assert answer.status_code == 303
 
@@ -299,9 +297,7 @@ async def test_nobody_withdraws_for_somebody_else(as_: Any, database: Database, 
 async def test_a_new_pin_signs_every_other_browser_out(
     as_: Any, send: Send, client: Any, database: Database, phone: str, world: Any
 ) -> None:
-    answer = await as_("vendor").post(
-        "/toi/ma-pin", data={"pin": PIN, "pin_new": "8401"}, follow_redirects=False
-    )
+    answer = await as_("vendor").post("/toi/ma-pin", data={"pin": PIN, "pin_new": "8401"})
 
     assert answer.status_code == 303
     assert (await as_("vendor").get("/toi")).status_code == 401

@@ -97,7 +97,6 @@ class Team:
             f"{self.path}/{step}",
             data={**self.carried(), **fields},
             headers=HTML,
-            follow_redirects=False,
         )
         if answer.status_code == 303:
             await self.look()
@@ -307,7 +306,9 @@ async def test_a_form_sent_twice_is_done_once(team: Team, database: Database) ->
 
     answers = [
         await team.browser.post(
-            f"{team.path}/nguoi", data={**carried, **PERSON}, headers=HTML, follow_redirects=False
+            f"{team.path}/nguoi",
+            data={**carried, **PERSON},
+            headers=HTML,
         )
         for _ in range(2)
     ]
