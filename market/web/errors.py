@@ -18,6 +18,8 @@ from litestar.exceptions import (
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 
+from market.web.i18n import N_
+
 log = logging.getLogger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
@@ -65,16 +67,16 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, HTTPException):
         return _problem_of_http(error)
     log.error("unforeseen error", exc_info=error)
-    return _problem(500, "internal", "Máy chủ gặp lỗi. Chưa có gì bị mất. Vui lòng thử lại.")
+    return _problem(500, "internal", N_("Máy chủ gặp lỗi. Chưa có gì bị mất. Vui lòng thử lại."))
 
 
 def _problem_of_http(error: HTTPException) -> Problem:
     titles: tuple[tuple[type[HTTPException], str, str], ...] = (
-        (NotAuthorizedException, "not_signed_in", "Bạn cần đăng nhập."),
-        (PermissionDeniedException, "not_allowed", "Bạn không có quyền làm việc này."),
-        (NotFoundException, "not_found", "Không tìm thấy trang này."),
-        (TooManyRequestsException, "too_many", "Thử lại quá nhiều lần. Vui lòng chờ một phút."),
-        (ValidationException, "invalid", "Thông tin gửi lên chưa đúng. Xem chi tiết từng ô."),
+        (NotAuthorizedException, "not_signed_in", N_("Bạn cần đăng nhập.")),
+        (PermissionDeniedException, "not_allowed", N_("Bạn không có quyền làm việc này.")),
+        (NotFoundException, "not_found", N_("Không tìm thấy trang này.")),
+        (TooManyRequestsException, "too_many", N_("Thử lại quá nhiều lần. Vui lòng chờ một phút.")),
+        (ValidationException, "invalid", N_("Thông tin gửi lên chưa đúng. Xem chi tiết từng ô.")),
     )
     fitting = [(code, title) for kind, code, title in titles if isinstance(error, kind)]
     code, title = fitting[0] if fitting else _other_http(error.status_code)
@@ -85,10 +87,10 @@ def _problem_of_http(error: HTTPException) -> Problem:
 
 def _other_http(status: int) -> tuple[str, str]:
     return {
-        405: ("method_not_allowed", "Địa chỉ này không nhận thao tác đó."),
-        413: ("too_large", "Tệp gửi lên quá lớn."),
-        415: ("media_type", "Kiểu dữ liệu gửi lên không được hỗ trợ."),
-    }.get(status, ("invalid" if status < 500 else "internal", "Yêu cầu chưa thực hiện được."))
+        405: ("method_not_allowed", N_("Địa chỉ này không nhận thao tác đó.")),
+        413: ("too_large", N_("Tệp gửi lên quá lớn.")),
+        415: ("media_type", N_("Kiểu dữ liệu gửi lên không được hỗ trợ.")),
+    }.get(status, ("invalid" if status < 500 else "internal", N_("Yêu cầu chưa thực hiện được.")))
 
 
 def _problem(
