@@ -193,7 +193,7 @@ async def test_the_phone_pays_a_photographed_code(config, running, hook) -> None
 
     assert (scanned.status_code, paid.status_code) == (303, 303)
     assert "9990001112223" in page.text
-    assert 'value="85000"' in page.text
+    assert 'value="85.000"' in page.text
     assert "50.000\u00a0₫" in receipt.text
     assert GATEWAY.verify(hook.notices[0], clock.now()).amount_vnd == 50_000
 

@@ -18,6 +18,10 @@ def test_both_normal_forms_fold_alike(form: str) -> None:
     assert fold(text) == "Cho Dien Bien"
 
 
+def test_the_stroked_d_folds_in_both_cases() -> None:
+    assert fold("Đậu đỏ") == "Dau do"
+
+
 def test_typographic_signs_become_plain() -> None:
     assert fold("cô\u00a0Lan’s “rau” – sạch…") == 'co Lan\'s "rau" sach...'
 
