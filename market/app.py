@@ -9,11 +9,11 @@ from typing import Any
 
 from litestar import Litestar, Request, Response
 from litestar.config.csrf import CSRFConfig
-from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.datastructures import ResponseHeader, State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
 from litestar.template.config import TemplateConfig
 
@@ -167,8 +167,7 @@ def _error_page(request: Request[Any, Any, Any], problem: errors.Problem) -> Res
         from litestar.response import Redirect
 
         return Redirect(auth.sign_in_url(request))
-    page = Template("error.html", context={"problem": problem}, status_code=problem.status)
-    return page
+    return Template("error.html", context={"problem": problem}, status_code=problem.status)
 
 
 async def _database(state: State) -> Database:

@@ -411,8 +411,8 @@ class GatewayAttemptRow(Base, table=True):
     )
     payment_id: UUID = Field(primary_key=True)
     gateway: str = Field(primary_key=True, sa_type=Text)
-    reference: str = Field(default="", sa_type=Text)
-    """The gateway's own id of what the payer was sent to, where it has one."""
+    reference: str = Field(primary_key=True, sa_type=Text)
+    """What the gateway knows this attempt by: our TxnRef at VNPAY, Stripe's session."""
     state: str = Field(default="redirected", sa_type=Text)
     begun_at: datetime = Field(sa_type=INSTANT)
     ask_from: datetime = Field(sa_type=INSTANT)

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -30,7 +31,7 @@ ASK_COUNT_MAX = 20
 async def begin(
     db: AsyncSession, payment_id: UUID, gateway: str, reference: str, *, now: datetime
 ) -> None:
-    """The payer is sent to an acquirer; from `ASK_AFTER` on it is asked how that went."""
+    """The payer is sent to an acquirer; from `ASK_AFTER` on it is asked how that went. Repeatable."""
     await db.execute(
         insert(GatewayAttemptRow)
         .values(
@@ -42,25 +43,24 @@ async def begin(
             ask_from=now + ASK_AFTER,
             asked_count=0,
         )
-        .on_conflict_do_update(
-            index_elements=["payment_id", "gateway"],
-            set_={"state": "redirected", "ask_from": now + ASK_AFTER, "reference": reference},
-            where=col(GatewayAttemptRow.state) == "failed",
-        )
+        .on_conflict_do_nothing()
     )
 
 
 async def receipt_recorded(db: AsyncSession, event: Event, now: datetime) -> None:
-    """Reaction: the acquirer's notice came, so nothing is left to ask."""
+    """Reaction: the money came, so nothing is left to ask. A failure may still be followed by it."""
     data = event.data
-    if not data.get("payment_id") or data.get("gateway") not in {"vnpay", "stripe"}:
+    if data["outcome"] == "failed" or data.get("gateway") not in {"vnpay", "stripe"}:
         return
-    row = await db.get(
-        GatewayAttemptRow, (UUID(data["payment_id"]), data["gateway"]), with_for_update=True
-    )
-    if row is not None and row.state != "settled":
-        row.state = "failed" if data["outcome"] == "failed" else "settled"
-        db.add(row)
+    if data.get("payment_id"):
+        await db.execute(
+            update(GatewayAttemptRow)
+            .where(
+                col(GatewayAttemptRow.payment_id) == UUID(data["payment_id"]),
+                col(GatewayAttemptRow.gateway) == data["gateway"],
+            )
+            .values(state="settled")
+        )
 
 
 async def ask_acquirers(context: Context, _: dict[str, Any]) -> None:
@@ -91,7 +91,7 @@ async def ask_acquirers(context: Context, _: dict[str, Any]) -> None:
                 continue
             if told is not None:
                 await ledger.settle(told, receipt_id=ids.new(), now=context.now())
-            await _asked(context, attempt)
+            await _asked(context, attempt, ended=told is not None and not told.succeeded)
 
 
 async def _due(context: Context) -> list[GatewayAttemptRow]:
@@ -117,7 +117,9 @@ def _old(context: Context, attempt: GatewayAttemptRow) -> bool:
 async def _asked(context: Context, attempt: GatewayAttemptRow, *, ended: bool = False) -> None:
     async with context.database.as_system() as db:
         row = await db.get(
-            GatewayAttemptRow, (attempt.payment_id, attempt.gateway), with_for_update=True
+            GatewayAttemptRow,
+            (attempt.payment_id, attempt.gateway, attempt.reference),
+            with_for_update=True,
         )
         if row is None:
             return
@@ -133,7 +135,7 @@ async def _ask_vnpay(
     client: VNPayClient, attempt: GatewayAttemptRow, now: datetime
 ) -> Confirmation | None:
     status = await client.query(
-        ids.new().hex, str(attempt.payment_id), created_at=attempt.begun_at, now=now
+        ids.new().hex, attempt.reference, created_at=attempt.begun_at, now=now
     )
     return status.confirmation(now)
 

@@ -24,7 +24,7 @@ def main(package: str, message: str) -> None:
                 migrations.upgrade(connection)
                 config = migrations._config(connection)
                 assert migrations.__file__ is not None
-                folder = Path(migrations.__file__).parent / "versions"
+                folder = Path(str(migrations.__file__)).parent / "versions"
                 number = len(list(folder.glob("[0-9]*.py"))) + 1
                 command.revision(config, message, autogenerate=True, rev_id=f"{number:04d}")
         finally:

@@ -4,6 +4,7 @@ No card field ever stands on a page of ours. The way back changes nothing: what 
 notice or an answer to our own question says.
 """
 
+import secrets
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -32,11 +33,13 @@ async def to_vnpay(
     database: NamedDependency[Database],
     gateways: NamedDependency[Gateways],
     settings: NamedDependency[Settings],
+    now: NamedDependency[datetime],
 ) -> Redirect:
-    """Send the payer's browser to VNPAY's page, signed."""
+    """Send the payer's browser to VNPAY's page, signed; each time as an attempt of its own."""
     row = await _waiting(database, payment_id)
+    reference = vnpay.attempt_ref(str(payment_id), secrets.token_hex(3))
     order = vnpay.VNPayOrder(
-        txn_ref=str(payment_id),
+        txn_ref=reference,
         amount_vnd=row.amount_vnd,
         info=f"Thanh toan {row.memo}",
         return_url=f"{settings.base_url}/tra/vnpay",
@@ -44,8 +47,8 @@ async def to_vnpay(
         expires_at=row.recorded_at + sale_flow.OPEN_FOR,
     )
     async with database.as_system() as db:
-        await acquired.begin(db, payment_id, "vnpay", "", now=row.recorded_at)
-    return Redirect(vnpay.pay_url(gateways.vnpay_config, order, row.recorded_at), status_code=303)
+        await acquired.begin(db, payment_id, "vnpay", reference, now=now)
+    return Redirect(vnpay.pay_url(gateways.vnpay_config, order, now), status_code=303)
 
 
 @get("/tra/vnpay", include_in_schema=False)

@@ -22,6 +22,7 @@ from market.settings import Settings
 from market.tables import SaleRow
 from market.web.errors import documented
 from payments import banks, qr
+from payments.gateways.stripe import AMOUNT_VND_MIN as STRIPE_VND_MIN
 
 
 class PaymentView(Struct, frozen=True, kw_only=True):
@@ -130,13 +131,19 @@ async def _context(
 
 
 def _methods(row: SaleRow, settings: Settings) -> list[dict[str, str]]:
-    """Ways to pay from this phone."""
-    if row.method in {"vnpay", "stripe"}:
-        return [{"name": row.method, "url": f"/tra/{row.payment_id}/{row.method}"}]
+    """Ways to pay from this phone: the bank app, and acquirers where this market has them."""
+    offered = {"vnpay", "stripe"} if settings.demo else {row.method} - {"vietqr"}
+    if row.amount_vnd < STRIPE_VND_MIN:
+        offered.discard("stripe")
+    ways = [
+        {"name": name, "url": f"/tra/{row.payment_id}/{name}"}
+        for name in ("vnpay", "stripe")
+        if name in offered
+    ]
     if settings.demo and row.qr_text:
         query = urlencode({"qr": row.qr_text})
-        return [{"name": "bank", "url": f"{settings.bank_url}/pay?{query}"}]
-    return []
+        ways.insert(0, {"name": "bank", "url": f"{settings.bank_url}/pay?{query}"})
+    return ways
 
 
 routers = [pay_page, payment, ask_invoice]

@@ -139,6 +139,13 @@ def pay_url(config: VNPayConfig, order: VNPayOrder, now: datetime) -> str:
     return f"{config.pay_url}?{query}"
 
 
+def attempt_ref(payment_ref: str, attempt: str) -> str:
+    """A TxnRef for one attempt at a payment: VNPAY takes each only once a day."""
+    reference = f"{payment_ref}.{attempt}"
+    assert _REFERENCE.fullmatch(reference)
+    return reference
+
+
 def plain_info(text: str) -> str:
     """OrderInfo that every encoder writes alike: unaccented letters, digits and . , : _ -"""
     kept = " ".join(_SAFE.sub(" ", fold(text)).split())
@@ -272,7 +279,7 @@ def confirmation_of(fields: Mapping[str, str], now: datetime) -> Confirmation:
         succeeded=response == PAID and status == PAID,
         reference=fields.get("vnp_BankTranNo", ""),
         memo=fields.get("vnp_OrderInfo", ""),
-        payment_ref=txn_ref,
+        payment_ref=txn_ref.partition(".")[0],
         detail=f"{response}/{status}",
     )
 

@@ -23,7 +23,7 @@ def upgrade() -> None:
     sa.Column('asked_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('asked_count', sa.Integer(), nullable=False),
     sa.CheckConstraint("state IN ('redirected', 'settled', 'failed')", name=op.f('ck_gateway_attempt_state')),
-    sa.PrimaryKeyConstraint('payment_id', 'gateway', name=op.f('pk_gateway_attempt')),
+    sa.PrimaryKeyConstraint('payment_id', 'gateway', 'reference', name=op.f('pk_gateway_attempt')),
     schema='market'
     )
     op.create_index('ix_gateway_attempt_asked_at', 'gateway_attempt', ['asked_at'], unique=False, schema='market', postgresql_where=sa.text("state = 'redirected'"))

@@ -25,7 +25,7 @@ def ipn(sale, *, amount_vnd=85_000, secret=VNPAY_SECRET, code="00", number="1500
             "vnp_TmnCode": "CHODEMO1",
             "vnp_TransactionNo": number,
             "vnp_TransactionStatus": code,
-            "vnp_TxnRef": sale["payment_id"],
+            "vnp_TxnRef": sale["payment_id"] + ".a1b2c3",
         },
         secret,
     )
@@ -51,7 +51,10 @@ async def test_the_payer_is_sent_to_vnpay_with_a_signed_order(open_sale, client)
     fields = {name: values[0] for name, values in parse_qs(sent.query).items()}
     signature = fields.pop("vnp_SecureHash")
     assert signature == vnpay.sign(VNPAY_SECRET, vnpay.canonical_query(fields))
-    assert (fields["vnp_Amount"], fields["vnp_TxnRef"]) == ("8500000", sale["payment_id"])
+    assert fields["vnp_Amount"] == "8500000"
+    assert fields["vnp_TxnRef"].startswith(sale["payment_id"] + ".")
+    again = await client.get(f"/tra/{sale['payment_id']}/vnpay", follow_redirects=False)
+    assert f"vnp_TxnRef={fields['vnp_TxnRef']}" not in again.headers["location"]
 
 
 async def test_an_ipn_pays_once_and_says_so_once(open_sale, tell_vnpay, follow, as_):

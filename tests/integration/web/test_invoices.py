@@ -1,8 +1,8 @@
 """One tap from a paid sale to an invoice, and the page behind its code."""
 
-import einvoice
 import pytest
 
+import einvoice
 from market import clock
 
 
