@@ -14,7 +14,7 @@ const LOST_SAID_AFTER_MS = 4_000;
 
 export const stall = JSON.parse(document.getElementById("stall").textContent);
 export const voice = new Voice();
-export const heard = new Heard();
+export const heard = new Heard(stall.may_invoice ? { takeInvoice } : {});
 export const line = new Line(stall.id, stall.last_event_id);
 
 const top = document.getElementById("till-top");
@@ -28,6 +28,10 @@ const said = new Set();
 let missed = [];
 let lostTimer;
 let lostWasSaid = false;
+
+function takeInvoice(saleId) {
+  return call(`/api/sales/${saleId}/invoice`, { method: "POST" });
+}
 
 /** A sentence that stays until it is no longer true; empty takes it away. */
 export function warn(text, brick = false) {

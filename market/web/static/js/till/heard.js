@@ -1,6 +1,7 @@
 // Money heard: the whole screen says enough, too little or too much before it says anything else.
 
 import { clock, sizeOf, vnd } from "../money.js";
+import { toast } from "../page.js";
 import { t } from "../strings.js";
 
 const SHOWN_MS = 6_000;
@@ -55,8 +56,10 @@ export function icon(name) {
 }
 
 export class Heard extends EventTarget {
-  constructor() {
+  /** `takeInvoice(saleId)` makes the invoice of a sale and gives it; absent where there is none. */
+  constructor({ takeInvoice } = {}) {
     super();
+    this.takeInvoice = takeInvoice;
     this.stack = [];
     this.box = element("section", "heard");
     this.box.setAttribute("role", "alertdialog");
@@ -99,11 +102,30 @@ export class Heard extends EventTarget {
     if (advice) parts.push(element("p", "", advice));
     if (money.echo_word && kind.tone !== "brick") parts.push(element("span", `echo echo-${money.echo_colour}`, money.echo_word));
     parts.push(element("time", "", clock(money.at)));
+    if (this.takeInvoice && money.sale_id && kind.tone === "leaf") parts.push(this.#invoiceButton(money));
     if (earlier.length) parts.push(this.#earlier(earlier));
     parts.push(element("p", "tap", t("Chạm để bán tiếp")));
     this.box.replaceChildren(...parts);
     this.box.hidden = false;
     this.box.focus({ preventScroll: true });
+  }
+
+  #invoiceButton(money) {
+    const button = element("button", "invoice-tap");
+    button.type = "button";
+    button.append(icon("invoice"), t("Lập hóa đơn"));
+    button.addEventListener("click", async (event) => {
+      event.stopPropagation(); // a tap elsewhere closes
+      button.disabled = true;
+      try {
+        const invoice = await this.takeInvoice(money.sale_id);
+        button.replaceWith(element("p", "invoice-done", t("Đã lập hóa đơn số {number}", { number: invoice.number })));
+      } catch (error) {
+        button.disabled = false;
+        toast(error.problem?.title || t("Mất mạng. Lập hóa đơn sau, trong Tiền về."));
+      }
+    });
+    return button;
   }
 
   #earlier(moneys) {
