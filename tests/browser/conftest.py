@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.people import CHROMIUM, FLAGS, Market, Visitor, Visitors
 
 OPEN_SECONDS_MAX = 110
+expect.set_options(timeout=15_000)
+"""Two cores may be shared with other tests; a screen that is right is right at once anyway."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -26,6 +26,14 @@ WARD = "14797"
 TRADED_STALLS = 6
 """One more than the vendors below whom a ward's figure is withheld."""
 STAND_VND = 20_000
+NEWCOMER = {
+    "newcomer_name": "Lê Thị Hoài",
+    "newcomer_holder": "LE THI HOAI",
+    "newcomer_phone": "0912345678",
+    "newcomer_account_no": "1903456789012",
+    "newcomer_tax_id": "038185012345",
+}
+"""Who will sell at the empty stall."""
 
 _UNIT = text("SELECT unit_id FROM market.hall WHERE id = :hall_id")
 _STANDS = text("SELECT stall_id, qr_text FROM market.stand WHERE stall_id = ANY(:ids)")
@@ -57,6 +65,7 @@ class Opened:
         bank = banks.bank(stall.vendor.bank_bin)
         assert bank is not None
         self.facts = {
+            **NEWCOMER,
             "sepay_secret": settings.sepay_secret,
             "stall_id": str(stall.id),
             "vendor_person_id": str(stall.vendor.person.id),

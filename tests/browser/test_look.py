@@ -67,6 +67,22 @@ async def test_one_tap_turns_the_pages_to_english_and_back(visitors: Visitors):
     await expect(page.locator("#make-qr")).to_have_text("Tạo mã QR")
 
 
+@pytest.mark.parametrize("path", ["/", "/dang-nhap", "till", "till/tien-ve", "till/ma-qr"])
+async def test_english_fits_the_same_screens(visitors: Visitors, path: str):
+    visitor = await visitors.new()
+    await visitor.context.add_cookies(
+        [{"name": "cho_locale", "value": "en", "url": visitor.market.url}]
+    )
+
+    if path.startswith("till"):
+        await visitor.be_vendor(path.removeprefix("till"))
+    else:
+        await visitor.go(path)
+
+    await expect(visitor.page.locator("html")).to_have_attribute("lang", "en")
+    assert await visitor.barriers() == []
+
+
 async def test_the_keys_of_the_till_are_large_and_on_one_screen(visitors: Visitors):
     visitor = await visitors.new()
 

@@ -68,7 +68,7 @@ export class Heard extends EventTarget {
     this.box.hidden = true;
     this.box.addEventListener("click", () => this.close());
     this.box.addEventListener("keydown", (event) => {
-      if (["Enter", "Escape", " "].includes(event.key)) this.close();
+      if (event.key === "Escape" || (event.target === this.box && ["Enter", " "].includes(event.key))) this.close();
     });
     document.body.append(this.box);
   }
