@@ -44,6 +44,17 @@ class _Facts:
     lines: tuple[einvoice.Line, ...]
 
 
+async def is_possible(db: AsyncSession, vendor_id: UUID | None, invoice_mode: str) -> bool:
+    """Whether a paid sale of this vendor can be invoiced: accepted by the authority, not off."""
+    if vendor_id is None or invoice_mode == "off":
+        return False
+    vendor = await db.get(VendorRow, vendor_id)
+    if vendor is None or not vendor.tax_id:
+        return False
+    registration = await einvoice.registration_of(db, vendor.tax_id)
+    return registration is not None and registration.state == "accepted"
+
+
 async def issue_for_sale(
     db: AsyncSession, sale_id: UUID, *, now: datetime
 ) -> einvoice.IssuedInvoice:

@@ -12,14 +12,14 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Template
 from msgspec import Meta, Struct
 
-import einvoice
 import payments
 from market import clock, live, sales, stands
 from market.db import Database, Viewer
 from market.errors import NotFound
+from market.flows import invoice as invoice_flow
 from market.flows import sale as sale_flow
 from market.settings import Settings
-from market.tables import SaleRow, VendorRow
+from market.tables import SaleRow
 from market.web import auth
 from market.web.errors import documented
 from payments import banks, qr
@@ -167,8 +167,7 @@ async def stall_view(database: Database, viewer: Viewer, stall_id: UUID) -> Stal
         stall = await sales.stall_place(db, stall_id)
         account = stall.vendor_id and await sale_flow.receiving_account(db, stall.vendor_id)
         stand = await stands.stand_in_use(db, stall_id)
-        vendor = await db.get(VendorRow, stall.vendor_id) if stall.vendor_id else None
-        registered = vendor and await einvoice.registration_of(db, vendor.tax_id)
+        may_invoice = await invoice_flow.is_possible(db, stall.vendor_id, stall.invoice_mode)
     async with database.as_system() as db:
         last_event_id = await live.last_id(db)
     payee = None
@@ -186,9 +185,7 @@ async def stall_view(database: Database, viewer: Viewer, stall_id: UUID) -> Stal
         trade=stall.trade,
         round_vnd=stall.round_vnd,
         invoice_mode=stall.invoice_mode,
-        may_invoice=bool(
-            registered and registered.state == "accepted" and stall.invoice_mode != "off"
-        ),
+        may_invoice=may_invoice,
         region="north",
         payee=payee,
         stand=StandView(stand.serial, stand.qr_text) if stand else None,

@@ -97,6 +97,7 @@ async def _context(
     stall = await sales.stall_place(db, row.stall_id)
     account = await sale_flow.receiving_account(db, row.vendor_id)
     bank = banks.bank(account.bank_bin) if account else None
+    may_invoice = await invoice_flow.is_possible(db, row.vendor_id, stall.invoice_mode)
     issued = await einvoice.invoice_by_id(db, row.invoice_id) if row.invoice_id else None
     view = {
         "id": row.payment_id or row.id,
@@ -125,7 +126,7 @@ async def _context(
         "methods": _methods(row, settings),
         "invoice_url": f"/hd/{issued.lookup_code}" if issued else "",
         "invoice_id": row.invoice_id,
-        "may_ask_invoice": row.state == "paid" and stall.invoice_mode != "off",
+        "may_ask_invoice": row.state == "paid" and may_invoice,
     }
     return {"payment": view, "demo": settings.demo}
 

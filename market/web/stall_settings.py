@@ -129,6 +129,10 @@ async def register(
         db.add(vendor)
         await db.flush()
         await invoice_flow.register_seller(db, settings, vendor.id, now=now)
+        row = await db.get(StallRow, stall_id, with_for_update=True)
+        if row is not None and row.invoice_mode == "off":  # without the consent it was switched off
+            row.invoice_mode = "on_request"
+            db.add(row)
     return Redirect(f"/ban-hang/{stall_id}/cai-dat", status_code=303)
 
 
