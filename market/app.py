@@ -125,7 +125,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     await ledger.start()
     await hub.start()
     partners = gateways.gateways_of(config)
-    stripe_client = StripeClient(partners.stripe_config)
+    stripe_client = StripeClient(partners.stripe_config) if partners.stripe_config else None
     app.state.update(
         {
             "database": database,
@@ -138,7 +138,8 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await stripe_client.close()
+        if stripe_client is not None:
+            await stripe_client.close()
         await hub.close()
         await ledger.close()
         await database.close()
@@ -190,8 +191,8 @@ async def _gateways(state: State) -> gateways.Gateways:
     return found
 
 
-async def _stripe_client(state: State) -> StripeClient:
-    found: StripeClient = state.stripe_client
+async def _stripe_client(state: State) -> StripeClient | None:
+    found: StripeClient | None = state.stripe_client
     return found
 
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from market.settings import Settings
+from market.errors import NotFound
+from market.settings import Settings, secret
 from payments.gateways import Gateway, Secrets
 from payments.gateways.sepay import SePayGateway
 from payments.gateways.stripe import StripeConfig, StripeGateway
@@ -11,11 +12,21 @@ from payments.gateways.vnpay import VNPayConfig, VNPayGateway
 
 @dataclass(frozen=True)
 class Gateways:
-    """Everything that may tell us of money, by the name in the hook's address."""
+    """Everything that may tell us of money, by the name in the hook's address.
 
-    vnpay_config: VNPayConfig
-    stripe_config: StripeConfig
+    A partner without a secret of its own is not there: its notices could not be told from forged.
+    """
+
+    vnpay_config: VNPayConfig | None
+    stripe_config: StripeConfig | None
     by_name: dict[str, Gateway]
+
+    def gateway(self, name: str) -> Gateway:
+        """Raises: NotFound where this market has no such partner."""
+        found = self.by_name.get(name)
+        if found is None:
+            raise NotFound("gateway", name)
+        return found
 
 
 def gateways_of(settings: Settings) -> Gateways:
@@ -23,24 +34,23 @@ def gateways_of(settings: Settings) -> Gateways:
 
     Raises: payments.gateways.stripe.LiveKeyRefused for a live key outside the explicit setting.
     """
-    vnpay = VNPayConfig(
-        tmn_code=settings.vnpay_tmn_code,
-        secrets=Secrets(settings.vnpay_secret),
-        url=settings.vnpay_url,
-    )
-    stripe = StripeConfig(
-        key=settings.stripe_key,
-        webhook_secrets=Secrets(settings.stripe_webhook_secret),
-        url=settings.stripe_url,
-        live_allowed=settings.stripe_live,
-    )
-    sepay = SePayGateway(secrets=Secrets(settings.sepay_secret, settings.sepay_secret_old))
-    return Gateways(
-        vnpay_config=vnpay,
-        stripe_config=stripe,
-        by_name={
-            "sepay": sepay,
-            "vnpay": VNPayGateway(vnpay),
-            "stripe": StripeGateway(stripe),
-        },
-    )
+    by_name: dict[str, Gateway] = {}
+    vnpay = stripe = None
+    sepay_secret, vnpay_secret = secret(settings, "sepay_secret"), secret(settings, "vnpay_secret")
+    stripe_key, webhook = secret(settings, "stripe_key"), secret(settings, "stripe_webhook_secret")
+    if sepay_secret:
+        by_name["sepay"] = SePayGateway(Secrets(sepay_secret, settings.sepay_secret_old))
+    if vnpay_secret:
+        vnpay = VNPayConfig(
+            tmn_code=settings.vnpay_tmn_code, secrets=Secrets(vnpay_secret), url=settings.vnpay_url
+        )
+        by_name["vnpay"] = VNPayGateway(vnpay)
+    if stripe_key and webhook:
+        stripe = StripeConfig(
+            key=stripe_key,
+            webhook_secrets=Secrets(webhook),
+            url=settings.stripe_url,
+            live_allowed=settings.stripe_live,
+        )
+        by_name["stripe"] = StripeGateway(stripe)
+    return Gateways(vnpay, stripe, by_name)

@@ -153,7 +153,8 @@ class _Supervisor:
             addresses[name] = port
         urls = {name: f"http://{_shown(settings.host)}:{port}" for name, port in addresses.items()}
         partners: dict[str, Any] = {f"{name}_url": urls[name] for name in self._plan.simulators}
-        self._settings = replace(settings, port=addresses["web"], **partners)
+        simulated = settings.simulated or bool(self._plan.simulators)
+        self._settings = replace(settings, port=addresses["web"], simulated=simulated, **partners)
         web = of_market("web", "web", url=urls["web"])
         simulators = [
             of_market(name, "simulate", name, "--port", str(addresses[name]), url=urls[name])

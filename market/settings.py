@@ -27,6 +27,8 @@ class Settings:
     """Signs cookies; empty: made once and kept in `data`."""
     demo: bool = False
     """Role links on the start page, demo sign-in, simulated partners."""
+    simulated: bool = False
+    """The partners are the simulators beside: the demo secrets, which everybody knows, are taken."""
     sepay_secret: str = field(default="whsec_demo_sepay", repr=False)
     sepay_secret_old: str = field(default="", repr=False)
     vnpay_tmn_code: str = "CHODEMO1"
@@ -64,6 +66,13 @@ def from_environment(environment: dict[str, str] | None = None) -> Settings:
         kind = type(default.default)
         values[name] = _parsed(f"MARKET_{name.upper()}", text.strip(), kind)
     return Settings(**values)  # type: ignore[arg-type]  # each value was parsed to its field's kind
+
+
+def secret(settings: Settings, name: str) -> str:
+    """A partner's secret; empty where it is the demo's own and the partners are not simulated."""
+    given = str(getattr(settings, name))
+    is_demo_one = given == Settings.__dataclass_fields__[name].default
+    return "" if is_demo_one and not (settings.demo or settings.simulated) else given.strip()
 
 
 def as_environment(settings: Settings) -> dict[str, str]:

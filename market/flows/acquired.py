@@ -10,9 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from market import gateways, ids
+from market import ids
 from market.flows.context import Context, Event
 from market.flows.ledgers import ledger_of
+from market.gateways import Gateways, gateways_of
 from market.tables import GatewayAttemptRow
 from payments import Confirmation
 from payments.gateways import GatewayRefused, GatewayUnavailable, NoticeForged
@@ -68,17 +69,11 @@ async def ask_acquirers(context: Context, _: dict[str, Any]) -> None:
     waiting = await _due(context)
     if not waiting:
         return
-    partners = gateways.gateways_of(context.settings)
+    partners = gateways_of(context.settings)
     async with httpx.AsyncClient() as http, ledger_of(context) as ledger:
         for attempt in waiting:
             try:
-                if attempt.gateway == "vnpay":
-                    client = VNPayClient(partners.vnpay_config, http)
-                    told = await _ask_vnpay(client, attempt, context.now())
-                else:
-                    stripe = StripeClient(partners.stripe_config)
-                    told = await _ask_stripe(stripe, attempt, context.now())
-                    await stripe.close()
+                told = await _ask(partners, http, attempt, context.now())
             except GatewayRefused as refused:
                 if refused.reason == "94":  # too soon for this terminal: the others wait as well
                     break
@@ -129,6 +124,20 @@ async def _asked(context: Context, attempt: GatewayAttemptRow, *, ended: bool = 
         if ended and row.state == "redirected":
             row.state = "failed"
         db.add(row)
+
+
+async def _ask(
+    partners: Gateways, http: httpx.AsyncClient, attempt: GatewayAttemptRow, now: datetime
+) -> Confirmation | None:
+    if attempt.gateway == "vnpay" and partners.vnpay_config is not None:
+        return await _ask_vnpay(VNPayClient(partners.vnpay_config, http), attempt, now)
+    if attempt.gateway == "stripe" and partners.stripe_config is not None:
+        client = StripeClient(partners.stripe_config)
+        try:
+            return await _ask_stripe(client, attempt, now)
+        finally:
+            await client.close()
+    return None
 
 
 async def _ask_vnpay(

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from market import ids
 from market.flows.context import Context
 from market.flows.ledgers import ledger_of
+from market.settings import secret
 from payments.gateways import GatewayUnavailable, Secrets
 from payments.gateways.sepay import SePayClient, confirmation_of
 
@@ -30,9 +31,11 @@ async def pull_missed_notices(context: Context, _: dict[str, Any]) -> None:
 
     The position moves only after the page is durable, so a crash pulls it again and changes nothing.
     """
-    secret = context.settings.sepay_secret
+    key = secret(context.settings, "sepay_secret")
+    if not key:
+        return
     async with httpx.AsyncClient() as http, ledger_of(context) as ledger:
-        client = SePayClient(context.settings.bank_url, Secrets(secret), http)
+        client = SePayClient(context.settings.bank_url, Secrets(key), http)
         while True:
             async with context.database.as_system() as db:
                 since = int((await db.execute(_POSITION, {"consumer": CONSUMER})).scalar_one())

@@ -36,6 +36,8 @@ async def to_vnpay(
     now: NamedDependency[datetime],
 ) -> Redirect:
     """Send the payer's browser to VNPAY's page, signed; each time as an attempt of its own."""
+    if gateways.vnpay_config is None:
+        raise NotFound("gateway", "vnpay")
     row = await _waiting(database, payment_id)
     reference = vnpay.attempt_ref(str(payment_id), secrets.token_hex(3))
     order = vnpay.VNPayOrder(
@@ -59,7 +61,7 @@ async def from_vnpay(
 ) -> Redirect:
     """Back from VNPAY: a right signature only finds the payment; its state is read from the ledger."""
     try:
-        told = gateways.by_name["vnpay"].verify(Notice(query=request.url.query), now)
+        told = gateways.gateway("vnpay").verify(Notice(query=request.url.query), now)
     except (NoticeForged, NoticeMalformed):
         raise NotFound("payment", "vnpay") from None
     assert told is not None
@@ -71,10 +73,12 @@ async def to_stripe(
     payment_id: FromPath[UUID],
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
-    stripe_client: NamedDependency[StripeClient],
+    stripe_client: NamedDependency[StripeClient | None],
     now: NamedDependency[datetime],
 ) -> Redirect:
     """Send the payer's browser to Stripe's Checkout page; asked twice, it is the same page."""
+    if stripe_client is None:
+        raise NotFound("gateway", "stripe")
     row = await _waiting(database, payment_id)
     opened = await stripe_client.open_checkout(
         str(payment_id),

@@ -18,6 +18,7 @@ from payments.gateways import Answer, Gateway, GatewayError, Notice, NoticeForge
 REFUSED = {
     400: ResponseSpec(dict[str, Any], description="not what the provider documents"),
     401: ResponseSpec(dict[str, Any], description="nobody we know signed this"),
+    404: ResponseSpec(Problem, media_type=PROBLEM_JSON, description="no such partner here"),
     413: ResponseSpec(Problem, media_type=PROBLEM_JSON, description="too large"),
     503: ResponseSpec(Problem, media_type=PROBLEM_JSON, description="send it again"),
 }
@@ -33,7 +34,7 @@ async def sepay_notice(
     now: NamedDependency[datetime],
 ) -> Response[dict[str, Any]]:
     """A transfer into a watched account. Answer `{"success": true}` ends SePay's retries."""
-    return await _take(request, gateways.by_name["sepay"], database, ledger, now)
+    return await _take(request, gateways.gateway("sepay"), database, ledger, now)
 
 
 @get("/hooks/vnpay", responses=REFUSED)
@@ -45,7 +46,7 @@ async def vnpay_ipn(
     now: NamedDependency[datetime],
 ) -> Response[dict[str, Any]]:
     """VNPAY's IPN, a signed query. Always HTTP 200; RspCode 00 and 02 end its calls."""
-    return await _take(request, gateways.by_name["vnpay"], database, ledger, now)
+    return await _take(request, gateways.gateway("vnpay"), database, ledger, now)
 
 
 @post("/hooks/stripe", status_code=200, exclude_from_csrf=True, responses=REFUSED)
@@ -57,7 +58,7 @@ async def stripe_event(
     now: NamedDependency[datetime],
 ) -> Response[dict[str, Any]]:
     """A signed event of Stripe; delivered at least once and in any order."""
-    return await _take(request, gateways.by_name["stripe"], database, ledger, now)
+    return await _take(request, gateways.gateway("stripe"), database, ledger, now)
 
 
 async def _take(

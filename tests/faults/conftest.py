@@ -33,6 +33,7 @@ class RunningMarket:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "market.cli", "serve", "--data", str(self.data), *self.arguments],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=os.environ | {"MARKET_SIMULATED": "1"},  # noqa: TID251 - a process of its own
         )  # fmt: skip
         assert self.process.stdout is not None
         for line in self.process.stdout:

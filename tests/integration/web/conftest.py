@@ -60,6 +60,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         secret="test" * 8,
         sepay_secret=SEPAY_SECRET,
         vnpay_secret="VNPAYTESTSECRET",
+        stripe_key="sk_test_of_a_test",
         stripe_webhook_secret="whsec_stripe_test",
     )
 
