@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
+from sqlalchemy import text
 
-from market import clock, serve
+from market import clock, outbox, serve
 from market.children import Child
 from market.db import Database
-from market.demo import history, shelves, world
+from market.demo import history, invoicing, shelves, world
 from market.demo.plan import WorldPlan
 from market.demo.trade import prepare_bank
 from market.settings import Settings, from_environment
@@ -24,6 +25,8 @@ from market.settings import Settings, from_environment
 HISTORY_DAYS = 36
 """The administrative month before the running one lies within them on most days."""
 SPEED_MAX = 1_000.0
+INVOICES_AFTER = timedelta(seconds=45)
+"""By then the tax authority has answered the vendors' registrations."""
 TICK_SECONDS = 2.0
 QUIET_TICK_SECONDS = 60.0
 """Where nobody looks at a terminal, a line a minute is enough."""
@@ -104,6 +107,8 @@ class _Demo:
             self._world = await prepare_world(
                 database, self._seed, clock.now(), self._options.days, _say
             )
+            if await invoicing.register(database, settings, clock.now()):
+                await ask_for_invoices(database, clock.now())
         finally:
             await database.close()
 
@@ -160,6 +165,22 @@ async def prepare_world(
             f" behind them, since {clock.local_day(begun):%d/%m/%Y}."
         )
     return plan
+
+
+async def ask_for_invoices(database: Database, now: datetime) -> int:
+    """The latest past sales of vendors who issue e-invoices wait for one; how many they are."""
+    async with database.as_system() as db:
+        latest = (await db.execute(_LATEST)).scalars().all()
+        for sale_id in latest:
+            arguments = {"sale_id": str(sale_id)}
+            await outbox.enqueue(db, "issue_invoice", arguments, now, INVOICES_AFTER)
+    return len(latest)
+
+
+_LATEST = text(
+    "SELECT s.id FROM market.sale s JOIN einvoice.registration r ON r.owner_id = s.vendor_id"
+    " WHERE s.method = 'stand' AND s.state = 'paid' ORDER BY s.sold_at DESC LIMIT 60"
+)
 
 
 async def _begun(database: Database) -> datetime:

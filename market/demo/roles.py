@@ -58,7 +58,7 @@ async def start_page_roles(db: AsyncSession) -> list[RoleCard]:
             "vendor",
             N_("Người bán"),
             N_("Bấm số tiền, đưa mã cho khách, nghe tiền về."),
-            "stall",
+            "keypad",
             _be(vendor[0], f"/ban-hang/{stall_id}"),
             vendor[1],
         ),
@@ -93,7 +93,7 @@ _OTHERS = (
         "helper",
         N_("Người bán giúp"),
         N_("Đứng sạp thay cô chủ: thấy tiền về, không đổi được tài khoản."),
-        "hand",
+        "person",
         "/ban-hang/{stall}",
     ),
     (
@@ -114,7 +114,7 @@ _OTHERS = (
         "clerk",
         N_("Nhân viên đối soát"),
         N_("Những khoản tiền chưa rõ: thiếu, thừa, trùng, sai nội dung."),
-        "scales",
+        "scale",
         "/doi-soat",
     ),
 )

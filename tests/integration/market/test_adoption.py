@@ -125,7 +125,7 @@ async def test_selling_days_and_cash_days_are_local_days(database, used, hall):
 
     async with database.as_system() as db:
         await flow.takings_rolled_up(db, receipt(used[0], **cash), LAST_SECOND)
-        morning = receipt(used[0], at=LAST_SECOND - timedelta(hours=16), **cash)
+        morning = receipt(used[0], at=LAST_SECOND - timedelta(hours=23), **cash)
         await flow.takings_rolled_up(db, morning, LAST_SECOND)
         stalls = await adoption.stalls_of(db, hall, Period(DAY - timedelta(days=5), DAY))
 

@@ -6,11 +6,12 @@ from sqlalchemy import text
 import payments
 from market import adoption, clock
 from market.adoption import Scope
-from market.demo import history, rhythm, roles, world
+from market.demo import command, history, invoicing, rhythm, roles, world
 from market.demo import main as demo
 from market.demo.plan import Dealer, world_plan
 from market.flows import adoption as flow
 from market.periods import Period
+from market.settings import Settings
 
 BEGAN = datetime(2026, 11, 20, 17, tzinfo=UTC)
 
@@ -152,3 +153,17 @@ def test_a_demo_says_plainly_what_it_cannot_be_asked(capsys):
 
     assert stopped.value.code == 2
     assert "--speed" in capsys.readouterr().err
+
+
+async def test_vendors_who_issue_invoices_are_registered_once_and_their_sales_wait(
+    database, tmp_path
+):
+    settings = Settings(database_url=database.url, data=tmp_path)
+
+    first = await invoicing.register(database, settings, clock.now())
+    again = await invoicing.register(database, settings, clock.now())
+    waiting = await command.ask_for_invoices(database, clock.now())
+
+    assert first > 1
+    assert again == 0
+    assert waiting == 60

@@ -195,7 +195,7 @@ async def test_english_is_complete_on_the_page(official, ward_id):
     answer = await official.get(f"/phuong/{ward_id}")
 
     assert answer.status_code == 200
-    assert 'lang="en"' in answer.text
+    assert "of the points of sale took cashless money" in answer.text
 
 
 async def test_the_operator_sees_the_register_with_the_state_of_each_stall(client, plan):
