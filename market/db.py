@@ -146,5 +146,6 @@ def _engine(url: str, role: str, pool_size: int) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=10,
+        hide_parameters=True,  # personal data stays out of errors and logs
         connect_args={"server_settings": {"role": role, "jit": "off", "timezone": "UTC"}},
     )

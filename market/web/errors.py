@@ -56,6 +56,12 @@ def tells(error: type[Exception], status: int, title: str) -> None:
     _SHAPES[error] = Shape(status, title)
 
 
+def told() -> list[tuple[str, Shape]]:
+    """Every code with its status and sentence, by code: the page that problems point to."""
+    codes = {str(getattr(kind, "code", kind.__name__.lower())): s for kind, s in _SHAPES.items()}
+    return sorted(codes.items())
+
+
 def problem_of(error: Exception) -> Problem:
     """The problem that tells `error`; what nobody foresaw is a 500 without inner facts."""
     for kind in type(error).__mro__:

@@ -1,11 +1,13 @@
-"""Whether this process can serve: asked by the supervisor and by a load balancer."""
+"""Whether this process can serve, and what its problems mean: for those who connect to it."""
 
 from litestar import get
 from litestar.di import NamedDependency
+from litestar.response import Template
 from msgspec import Struct
 from sqlalchemy import text
 
 from market.db import Database
+from market.web import errors
 
 
 class Health(Struct, frozen=True):
@@ -22,4 +24,10 @@ async def health(database: NamedDependency[Database]) -> Health:
     return Health(database="ok")
 
 
-routers = [health]
+@get("/loi", include_in_schema=False)
+async def problems() -> Template:
+    """What each code of a problem means; the address in its `type`."""
+    return Template("problems.html", context={"problems": errors.told()})
+
+
+routers = [health, problems]
