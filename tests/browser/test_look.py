@@ -119,7 +119,7 @@ async def test_the_first_load_of_the_shoppers_page_is_light(visitors: Visitors):
 
 
 async def newest_sale(page: Any) -> str:
-    stall = re.search(r"/ban-hang/([0-9a-f-]+)", page.url)
-    assert stall
-    answer = await page.request.get(f"/api/stalls/{stall[1]}/sales")
+    here = re.fullmatch(r"(http://[^/]+)/ban-hang/([0-9a-f-]+)", page.url)
+    assert here
+    answer = await page.request.get(f"{here[1]}/api/stalls/{here[2]}/sales")
     return str((await answer.json())["sales"][0]["payment_id"])

@@ -236,7 +236,8 @@ async def sell_and_hear(vendor: Visitor, till: Page, shopper: Visitor) -> str:
 
     await expect(till.locator(".heard.heard-leaf h2")).to_have_text("ĐỦ TIỀN")
     await expect(till.locator(".heard .amount")).to_have_text("50.000\u00a0₫")
-    word = await till.locator(".heard .echo").inner_text()
+    echo = till.locator(".heard .echo")
+    word, colour = await echo.inner_text(), str(await echo.get_attribute("class"))
     said = await last_said(till)
     assert said.startswith("Đủ tiền. Đã nhận năm mươi nghìn đồng.")
     assert word in said
@@ -245,6 +246,7 @@ async def sell_and_hear(vendor: Visitor, till: Page, shopper: Visitor) -> str:
     await shopper.go(f"/tra/{await newest_payment(till)}")
     await expect(seen.locator(".state-line.leaf")).to_have_text("Sạp đã nhận đủ tiền")
     await expect(seen.locator(".echo")).to_have_text(word)
+    await expect(seen.locator(".echo")).to_have_class(colour)
     assert await shopper.barriers() == []
     return word
 
