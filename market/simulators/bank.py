@@ -393,9 +393,11 @@ def again(number: FromPath[int], bank: NamedDependency[Bank]) -> Redirect:
 
 
 @post("/control", status_code=200)
-async def control(request: Request[Any, Any, Any], bank: NamedDependency[Bank]) -> dict[str, Any]:
+async def control(
+    request: Request[Any, Any, Any], bank: NamedDependency[Bank]
+) -> dict[str, dict[str, float]] | Redirect:
     """Misbehave: drop, double, delay (delay_s seconds), forge, corrupt."""
-    return await partner.change_faults(request, bank.faults)
+    return await partner.control(request, bank.faults)
 
 
 @post("/api/transfers", status_code=201, sync_to_thread=False)

@@ -1,7 +1,7 @@
 """What the apps of all partners share: pages, the style sheet, the control API, errors."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from litestar import Litestar, Request, Response, get
 from litestar.exceptions import ClientException
 from litestar.params import FromPath
 from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.response import Redirect
 from litestar.template.config import TemplateConfig
 from litestar.types import ControllerRouterHandler, Dependencies
 
@@ -17,6 +18,27 @@ from market.simulators.notifier import Notifier
 from market.simulators.state import Store
 
 TEMPLATES = Path(__file__).parent / "templates"
+SAID = {
+    "drop": "mất tin báo",
+    "lost": "mất tin báo",
+    "double": "báo hai lần",
+    "delay": "báo muộn",
+    "delay_s": "muộn",
+    "forge": "thêm tin giả",
+    "corrupt": "tin bị sửa trên đường",
+    "bad_hash": "sai chữ ký",
+    "wrong_amount": "sai số tiền",
+    "refund_reject": "từ chối hoàn tiền",
+    "down": "không vào được",
+    "lost_answer": "mất câu trả lời",
+    "lose": "nhận mà không trả lời",
+    "silent": "trả lời chậm",
+    "reorder": "đảo thứ tự",
+    "waiting": "đang chờ gửi",
+    "delivered": "đã nhận",
+    "given_up": "thôi gửi",
+}
+"""Faults and states of notices, as pages say them."""
 FILES = {
     "partner.css": "text/css",
     "bank.js": "text/javascript",
@@ -63,7 +85,19 @@ def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-async def change_faults(request: Request[Any, Any, Any], faults: Faults) -> dict[str, Any]:
+async def control(
+    request: Request[Any, Any, Any], faults: Faults
+) -> dict[str, dict[str, float]] | Redirect:
+    """Set faults as asked; a program is told what is set then, a person goes back to the page."""
+    described = await change_faults(request, faults)
+    if request.headers.get("content-type", "").startswith("application/json"):
+        return described
+    return Redirect("/inside", status_code=303)
+
+
+async def change_faults(
+    request: Request[Any, Any, Any], faults: Faults
+) -> dict[str, dict[str, float]]:
     """Set faults from a JSON object or a form of `kind=next` counts; what is set then."""
     raw = await request.body()
     try:
@@ -78,6 +112,20 @@ async def change_faults(request: Request[Any, Any, Any], faults: Faults) -> dict
     except (ValueError, ControlError) as wrong:
         raise ClientException(str(wrong)) from wrong
     return faults.describe()
+
+
+def faults_said(described: Mapping[str, Mapping[str, float]]) -> str:
+    """What `Faults.describe` tells, as one line for a page: only what is set."""
+    said = []
+    for name, rule in described.items():
+        kind = SAID.get(name, name)
+        if rule.get("next"):
+            said.append(f"{kind}: còn {rule['next']:g} lần")
+        elif rule.get("probability"):
+            said.append(f"{kind}: {rule['probability']:.1%}".replace(".", ","))
+        elif rule.get("seconds"):
+            said.append(f"{kind}: {rule['seconds']:g} giây")
+    return " · ".join(said) or "không có gì"
 
 
 def deliveries(store: Store, subject: str) -> list[dict[str, Any]]:
@@ -102,3 +150,5 @@ def dong(amount_vnd: int) -> str:
 
 def _filters(engine: JinjaTemplateEngine) -> None:
     engine.engine.filters["dong"] = dong
+    engine.engine.filters["faults_said"] = faults_said
+    engine.engine.filters["said"] = lambda name: SAID.get(name, name)

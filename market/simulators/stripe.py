@@ -282,9 +282,9 @@ def _events(stripe: Stripe, intent_id: str) -> list[Json]:
 @post("/control", status_code=200)
 async def control(
     request: Request[Any, Any, Any], stripe: NamedDependency[Stripe]
-) -> dict[str, Any]:
+) -> dict[str, dict[str, float]] | Redirect:
     """Misbehave: drop, double, delay (delay_s), forge, down, lost_answer."""
-    return await partner.change_faults(request, stripe.faults)
+    return await partner.control(request, stripe.faults)
 
 
 def create_app(config: StripeConfig) -> Litestar:

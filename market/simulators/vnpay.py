@@ -274,9 +274,9 @@ def inside(partner_: NamedDependency[VNPay]) -> Template:
 @post("/control", status_code=200)
 async def control(
     request: Request[Any, Any, Any], partner_: NamedDependency[VNPay]
-) -> dict[str, Any]:
+) -> dict[str, dict[str, float]] | Redirect:
     """Misbehave: bad_hash, wrong_amount, double, lost, delay (delay_s), refund_reject, down."""
-    return await partner.change_faults(request, partner_.faults)
+    return await partner.control(request, partner_.faults)
 
 
 @post("/control/end", status_code=200, sync_to_thread=False)
