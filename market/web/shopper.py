@@ -13,6 +13,7 @@ from msgspec import Struct
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import einvoice
+import payments
 from market import clock, echo, live, sales
 from market.db import Database
 from market.errors import NotFound
@@ -114,7 +115,7 @@ async def _context(
         "sold_at": clock.local(row.sold_at),
         "expires_at": clock.local(row.recorded_at + sale_flow.OPEN_FOR),
         "echo_word": row.echo_word,
-        "echo_colour": echo.echo_of(row.id)[1] if row.echo_word else "",
+        "echo_colour": await _echo_colour(db, row) if row.echo_word else "",
         "payee": {
             "name": account.holder_name if account else "",
             "bank": bank.short_name if bank else "",
@@ -129,6 +130,15 @@ async def _context(
         "may_ask_invoice": row.state == "paid" and may_invoice,
     }
     return {"payment": view, "demo": settings.demo}
+
+
+async def _echo_colour(db: AsyncSession, row: SaleRow) -> str:
+    """The colour the till showed: that of the receipt whose word the sale keeps."""
+    receipts = await payments.receipts_for(db, row.payment_id) if row.payment_id else []
+    for echo_of in (echo.echo_of(one.id) for one in receipts):
+        if echo_of[0] == row.echo_word:
+            return echo_of[1]
+    return echo.echo_of(row.id)[1]
 
 
 def _methods(row: SaleRow, settings: Settings) -> list[dict[str, str]]:
