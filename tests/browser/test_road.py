@@ -17,12 +17,12 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.browser.people import Market, Visitor, Visitors
 
-OPEN_SECONDS_MAX = 150
+OPEN_SECONDS_MAX = 220
 SOON_MS = 20_000
 """For what the worker, the relay and a partner do between them on a busy machine."""
 PIN = "739150"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
@@ -308,7 +308,7 @@ async def test_a_forged_notice_is_not_heard_and_the_clerk_sees_it(visitors: Visi
     await pay_by_bank(seen)
 
     await reload_until(desk, desk.get_by_text("Giả mạo").nth(forged_before))
-    assert await till.locator(".heard").is_hidden()
+    assert (await till.locator(".heard").inner_text()) == ""
     assert list(await till.evaluate("window.spoken")) == []
     await expect(till.locator("#qr-state")).to_contain_text("Đang chờ tiền")
     await shopper.go(f"/tra/{await newest_payment(till)}")
