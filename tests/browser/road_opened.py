@@ -57,7 +57,7 @@ class Opened:
             used = [one.id for one in _used_in(self.plan, but=stall)]
             async with database.as_system() as db:
                 unit_id = (await db.execute(_UNIT, {"hall_id": hall.id})).scalar_one()
-                rows = await db.execute(_STANDS, {"ids": [stall.id, *used]})
+                rows = await db.execute(_STANDS, {"ids": used})
                 self.stands = {row[0]: row[1] for row in rows}
         finally:
             await database.close()
@@ -88,15 +88,24 @@ class Opened:
             {"bank_bin": one.bank_bin, "account_no": one.account_no, "holder": one.holder_name}
             for one in self.plan.vendors()
         ]
+        counted = await _cashless_count(running.url)
         async with httpx.AsyncClient(base_url=bank_url, trust_env=False, timeout=30) as bank:
             await _answering(bank)
             (await bank.post("/api/accounts", json=accounts)).raise_for_status()
             for qr_text in self.stands.values():
                 sent = {"qr_text": qr_text, "amount_vnd": STAND_VND}
                 (await bank.post("/api/transfers", json=sent)).raise_for_status()
+        while await _cashless_count(running.url) < counted + len(self.stands):
+            await asyncio.sleep(0.2)
         fresh = self.data / "world.json.new"
         fresh.write_text(json.dumps({"url": running.url, "bank_url": bank_url, **self.facts}))
         fresh.replace(self.data / "world.json")
+
+
+async def _cashless_count(url: str) -> int:
+    """How many cashless payments the figures have counted today."""
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as web:
+        return int((await web.get("/api/alive")).json()["cashless_count"])
 
 
 async def _answering(bank: httpx.AsyncClient) -> None:
