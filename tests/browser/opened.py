@@ -3,7 +3,9 @@
 python tests/browser/opened.py DATA — runs until SIGTERM; DATA/run.json and DATA/world.json say where.
 """
 
+import ctypes
 import json
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from market.settings import Settings, from_environment
 from payments import banks
 
 SEED = 7
+PR_SET_PDEATHSIG = 1
 NOBODY = "http://127.0.0.1:9"
 """Where no partner answers; the tests send the bank's notices themselves."""
 
@@ -60,6 +63,8 @@ class Opened:
 
 def main(data: Path) -> int:
     """Run the market until asked to stop."""
+    if sys.platform == "linux":  # a killed test run leaves no market behind
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     opened = Opened(data)
     partners = dict.fromkeys(
         ("bank_url", "tax_url", "portal_url", "vnpay_url", "stripe_url"), NOBODY
