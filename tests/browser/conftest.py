@@ -14,7 +14,7 @@ from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.people import CHROMIUM, FLAGS, Market, Visitor, Visitors
 
-OPEN_SECONDS_MAX = 200
+OPEN_SECONDS_MAX = 400
 expect.set_options(timeout=15_000)
 """Two cores may be shared with other tests; a screen that is right is right at once anyway."""
 
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.timeout(300))  # the first one opens the market
+            item.add_marker(pytest.mark.timeout(600))  # the first one opens the market
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="no chromium on this machine"))
 

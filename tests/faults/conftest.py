@@ -18,6 +18,12 @@ ROOT = Path(__file__).parents[2]
 READY_SECONDS_MAX = 180
 """Eight Pythons import at once on two cores that may have other work."""
 
+NO_PARTNERS = {
+    f"MARKET_{name}_URL": "http://127.0.0.1:9"
+    for name in ("BANK", "VNPAY", "STRIPE", "TAX", "PORTAL")
+}
+"""Nobody answers there: another market's simulators on this machine are none of ours."""
+
 
 @dataclass
 class RunningMarket:
@@ -33,7 +39,7 @@ class RunningMarket:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "market.cli", "serve", "--data", str(self.data), *self.arguments],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env=os.environ | {"MARKET_SIMULATED": "1"},  # noqa: TID251 - a process of its own
+            env=os.environ | {"MARKET_SIMULATED": "1", **NO_PARTNERS},  # noqa: TID251 - a process of its own
         )  # fmt: skip
         assert self.process.stdout is not None
         for line in self.process.stdout:

@@ -129,14 +129,15 @@ async def test_money_of_unknown_meaning_waits(db, vendor, told, settle):
     assert await vendor.balances(db) == {"bank": 45_000, "suspense": 45_000}
 
 
-@pytest.mark.parametrize("damage", [lambda code: code[:-1], lambda code: code[:-2] + "22"])
+def mistyped(code: str) -> str:
+    return code[:-1] + ("3" if code[-1] == "2" else "2")
+
+
+@pytest.mark.parametrize("damage", [lambda code: code[:-1], mistyped])
 async def test_a_damaged_code_suggests_its_payment(db, open_payment, told, settle, damage):
     payment = await open_payment()
-    damaged = damage(payment.code)
-    if damaged == payment.code:
-        damaged = payment.code[:-1]
 
-    settled = await settle(told(damaged, amount_vnd=44_000))
+    settled = await settle(told(damage(payment.code), amount_vnd=44_000))
 
     assert (settled.outcome, settled.suggested_id) == (Was.SUGGESTED, payment.id)
     assert await state_of(db, payment.id) == ("open", 0)
