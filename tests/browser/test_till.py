@@ -224,6 +224,21 @@ async def test_cash_is_recorded_beside_and_counted_today(visitor: Visitor):
     assert await page.locator(".heard").is_hidden()
 
 
+async def test_a_figure_read_too_early_is_read_again_when_the_ledger_tells(visitor: Visitor):
+    page = await visitor.be_vendor()
+    await expect(page.locator("#today-count")).to_have_text(re.compile(r"\d+ lần"))
+    before = int((await page.locator("#today-count").inner_text()).split()[0])
+    old = await page.evaluate(
+        f"fetch('{page.url.replace('/ban-hang/', '/api/stalls/')}/today').then((answer) => answer.text())"
+    )
+    await page.route("**/today", lambda route: route.fulfill(body=old), times=1)
+
+    await key(page, "3", "0", "000")
+    await page.locator("#cash").click()
+
+    await expect(page.locator("#today-count")).to_have_text(f"{before + 1} lần")
+
+
 async def test_a_cut_line_is_said_and_what_was_sold_is_sent_once_when_it_is_back(
     visitor: Visitor,
 ):

@@ -218,6 +218,7 @@ line.addEventListener("money", async ({ detail: money }) => {
 });
 
 line.addEventListener("sale", async ({ detail: view }) => {
+  if (view.state === "paid") today.refresh(); // cash, which is told as a sale and not as money heard
   await sales.update(view);
   if (shown?.sale_id !== view.sale_id) return;
   if (view.state === "expired") {

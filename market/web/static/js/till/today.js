@@ -15,13 +15,23 @@ export class Today {
     this.refresh();
   }
 
-  async refresh() {
-    try {
-      const sums = await call(this.path);
-      this.amount.textContent = vnd(sums.cashless_vnd + sums.cash_vnd);
-      this.count.textContent = t("{count} lần", { count: sums.cashless_count + sums.cash_count });
-    } catch {
-      // Yesterday's figure is never shown as today's: an unknown stays a dash, a known one stays.
+  /** One question at a time: an older answer never comes after, and over, a newer one. */
+  refresh() {
+    this.isAsked = true;
+    this.asking ??= this.#ask().finally(() => { this.asking = null; });
+    return this.asking;
+  }
+
+  async #ask() {
+    while (this.isAsked) {
+      this.isAsked = false;
+      try {
+        const sums = await call(this.path);
+        this.amount.textContent = vnd(sums.cashless_vnd + sums.cash_vnd);
+        this.count.textContent = t("{count} lần", { count: sums.cashless_count + sums.cash_count });
+      } catch {
+        // Yesterday's figure is never shown as today's: an unknown stays a dash, a known one stays.
+      }
     }
   }
 }
