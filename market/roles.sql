@@ -32,9 +32,18 @@ BEGIN
     LOOP
         EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON %s FROM market_web, market_system', item.name);
     END LOOP;
+    -- A partition is reached through its table alone.
+    FOR item IN
+        SELECT c.oid::regclass AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname IN ('payments', 'einvoice', 'catalog', 'market') AND c.relispartition
+          AND c.relkind = 'r'
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM market_web, market_system', item.name);
+    END LOOP;
     FOR item IN
         SELECT c.oid::regclass AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname IN ('payments', 'einvoice', 'catalog', 'market') AND c.relrowsecurity
+          AND NOT c.relispartition
     LOOP
         EXECUTE format('DROP POLICY IF EXISTS system ON %s', item.name);
         EXECUTE format('CREATE POLICY system ON %s TO market_system USING (true) WITH CHECK (true)', item.name);

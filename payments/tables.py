@@ -29,6 +29,7 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 INSTANT = DateTime(timezone=True)
+ZERO = {"server_default": text("0")}
 
 
 class Base(
@@ -169,7 +170,7 @@ class ReceiptRow(Base, table=True):
             "payment_id",
             postgresql_where=text("payment_id IS NOT NULL"),
         ),
-        {"comment": "append-only"},
+        {"comment": "append-only", "postgresql_partition_by": "RANGE (business_date)"},
     )
     business_date: date = Field(primary_key=True)
     id: UUID = Field(primary_key=True)
@@ -201,7 +202,11 @@ class ReceiptRow(Base, table=True):
 
 
 class AccountRow(Base, table=True):
-    """An account of one owner. Its balance counts on its normal side."""
+    """An account of one owner. Its balance counts on its normal side.
+
+    `held_out_vnd` and `held_in_vnd` are what open holds may still take out and bring in.
+    `out_vnd` is what left it on the Vietnamese day `out_on`, kept only where `out_vnd_max` is set.
+    """
 
     __tablename__ = "account"
     __table_args__ = (
@@ -210,6 +215,7 @@ class AccountRow(Base, table=True):
         ),
         CheckConstraint("lane BETWEEN 0 AND 63", name="lane"),
         CheckConstraint("balance_vnd >= balance_vnd_min", name="balance_vnd_min"),
+        CheckConstraint("held_out_vnd >= 0 AND held_in_vnd >= 0", name="held"),
         Index("ix_account_id", "id"),
         Index("ix_account_owner_id", "owner_id"),
         {"postgresql_with": {"fillfactor": "50"}},
@@ -222,36 +228,179 @@ class AccountRow(Base, table=True):
     balance_vnd: int = Field(default=0, sa_type=BigInteger)
     balance_vnd_min: int | None = Field(default=None, sa_type=BigInteger)
     balance_vnd_max: int | None = Field(default=None, sa_type=BigInteger)
+    held_out_vnd: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    held_in_vnd: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    out_vnd_max: int | None = Field(default=None, sa_type=BigInteger)
+    out_vnd: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs=ZERO)
+    out_on: date | None = None
     opened_at: datetime = Field(sa_type=INSTANT)
+    frozen_at: datetime | None = Field(default=None, sa_type=INSTANT)
     closed_at: datetime | None = Field(default=None, sa_type=INSTANT)
 
 
 class TransferRow(Base, table=True):
     """The journal: one row per transfer holds both legs, so double entry is by construction.
 
-    No foreign keys and no index per account: they would cost more than all the rest; `audit`
-    checks what they would say. The key grows with time within a lane.
+    `position` is the order of record, as in `event`; `id` leads with its time, so the table is
+    parted by it (`payments.make_partitions`) and its key only grows. No foreign keys and no index
+    per account: they would cost more than all the rest; `entry` is the account's view of it and
+    `audit` checks what they would say.
     """
 
     __tablename__ = "transfer"
     __table_args__ = (
         CheckConstraint("amount_vnd > 0", name="amount_vnd"),
         CheckConstraint("debit_id <> credit_id", name="legs"),
+        Index("ix_transfer_position", "position", postgresql_using="brin"),
         Index("ix_transfer_occurred_at", "occurred_at", postgresql_using="brin"),
-        {"comment": "append-only"},
+        {"comment": "append-only", "postgresql_partition_by": "RANGE (id)"},
     )
-    lane: int = Field(sa_type=SmallInteger, primary_key=True)
-    kind: int = Field(sa_type=SmallInteger)
+    position: int = Field(sa_type=BigInteger)
     amount_vnd: int = Field(sa_type=BigInteger)
     occurred_at: datetime = Field(sa_type=INSTANT)
     recorded_at: datetime = Field(sa_type=INSTANT)
+    lane: int = Field(sa_type=SmallInteger, primary_key=True)
+    kind: int = Field(sa_type=SmallInteger)
     id: UUID = Field(primary_key=True)
     owner_id: UUID
     debit_id: UUID
     credit_id: UUID
     subject_id: UUID
     place_id: UUID
-    digest: bytes = Field(sa_type=LargeBinary)
+
+
+class HoldRow(Base, table=True):
+    """Money set aside until it is posted, voided or past its deadline. What ended it: `hold_end`."""
+
+    __tablename__ = "hold"
+    __table_args__ = (
+        CheckConstraint("amount_vnd > 0", name="amount_vnd"),
+        CheckConstraint("debit_id <> credit_id", name="legs"),
+        Index("ix_hold_expires_at", "expires_at"),
+        {"comment": "append-only"},
+    )
+    lane: int = Field(sa_type=SmallInteger, primary_key=True)
+    id: UUID = Field(primary_key=True)
+    kind: int = Field(sa_type=SmallInteger)
+    amount_vnd: int = Field(sa_type=BigInteger)
+    occurred_at: datetime = Field(sa_type=INSTANT)
+    recorded_at: datetime = Field(sa_type=INSTANT)
+    expires_at: datetime = Field(sa_type=INSTANT)
+    owner_id: UUID
+    debit_id: UUID
+    credit_id: UUID
+    subject_id: UUID
+    place_id: UUID
+
+
+class HoldEndRow(Base, table=True):
+    """How a hold ended; the key lets it end once."""
+
+    __tablename__ = "hold_end"
+    __table_args__ = (
+        _one_of("outcome", "posted", "voided", "expired"),
+        UniqueConstraint("lane", "id"),
+        {"comment": "append-only"},
+    )
+    lane: int = Field(sa_type=SmallInteger, primary_key=True)
+    hold_id: UUID = Field(primary_key=True)
+    id: UUID
+    """The order that ended it; of a posted one the transfer's id; of an expired one the hold's."""
+    owner_id: UUID
+    outcome: str = Field(sa_type=Text)
+    amount_vnd: int = Field(sa_type=BigInteger)
+    """What was posted of it; 0 where nothing was."""
+    recorded_at: datetime = Field(sa_type=INSTANT)
+
+
+class RefundRow(Base, table=True):
+    """Which transfer gives back how much of which: together never more than the original."""
+
+    __tablename__ = "refund"
+    __table_args__ = (
+        CheckConstraint("amount_vnd > 0", name="amount_vnd"),
+        Index("ix_refund_original_id", "lane", "original_id"),
+        {"comment": "append-only"},
+    )
+    lane: int = Field(sa_type=SmallInteger, primary_key=True)
+    id: UUID = Field(primary_key=True)
+    """The transfer that gives back."""
+    original_id: UUID
+    owner_id: UUID
+    amount_vnd: int = Field(sa_type=BigInteger)
+
+
+# ── Made from the journal, later ────────────────────────────────────────────────────────────────
+
+
+class EntryRow(Base, table=True):
+    """A line of an account's statement: a transfer as one of its accounts sees it.
+
+    Fed from the journal to the watermark "statements"; `balance_vnd` is the balance after it, in
+    the order of record.
+    """
+
+    __tablename__ = "entry"
+    __table_args__ = (
+        Index("ix_entry_occurred_at", "lane", "account_id", "occurred_at"),
+        {"comment": "append-only"},
+    )
+    lane: int = Field(sa_type=SmallInteger, primary_key=True)
+    account_id: UUID = Field(primary_key=True)
+    position: int = Field(sa_type=BigInteger, primary_key=True)
+    amount_vnd: int = Field(sa_type=BigInteger)
+    balance_vnd: int = Field(sa_type=BigInteger)
+    occurred_at: datetime = Field(sa_type=INSTANT)
+    recorded_at: datetime = Field(sa_type=INSTANT)
+    transfer_id: UUID
+    owner_id: UUID
+
+
+class AccountDayRow(Base, table=True):
+    """The sums of an account's entries by the Vietnamese day they happened on."""
+
+    __tablename__ = "account_day"
+    lane: int = Field(sa_type=SmallInteger, primary_key=True)
+    account_id: UUID = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    owner_id: UUID
+    debit_vnd: int = Field(sa_type=BigInteger)
+    credit_vnd: int = Field(sa_type=BigInteger)
+    entry_count: int = Field(sa_type=BigInteger)
+
+
+class WatermarkRow(Base, table=True):
+    """How far something made from the journal has come: every position up to and including it."""
+
+    __tablename__ = "watermark"
+    name: str = Field(sa_type=Text, primary_key=True)
+    position: int = Field(sa_type=BigInteger)
+    moved_at: datetime = Field(sa_type=INSTANT)
+
+
+class SealRow(Base, table=True):
+    """A link of a lane's hash chain: which rows it closes over, in order. See `ledger.chain`."""
+
+    __tablename__ = "seal"
+    __table_args__ = (
+        CheckConstraint("row_count > 0", name="row_count"),
+        CheckConstraint("length(previous) = 32 AND length(hash) = 32", name="hash"),
+        {"comment": "append-only"},
+    )
+    lane: int = Field(sa_type=SmallInteger, primary_key=True)
+    number: int = Field(sa_type=BigInteger, primary_key=True)
+    """1, 2, 3, … within the lane."""
+    position_first: int = Field(sa_type=BigInteger)
+    position_last: int = Field(sa_type=BigInteger)
+    row_count: int = Field(sa_type=BigInteger)
+    amount_vnd: int = Field(sa_type=BigInteger)
+    ids: bytes = Field(sa_type=LargeBinary)
+    """The transfers' ids in order, sixteen bytes each: what is missing can be named."""
+    leaves: bytes = Field(sa_type=LargeBinary)
+    """The first eight bytes of each row's hash, in order: what was changed can be named."""
+    previous: bytes = Field(sa_type=LargeBinary)
+    hash: bytes = Field(sa_type=LargeBinary)
+    sealed_at: datetime = Field(sa_type=INSTANT)
 
 
 # ── Events ──────────────────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,7 @@ from payments.ledger.accounts import (
 from payments.ledger.finding import Found, Seen, find, find_seen
 from payments.ledger.items import Answer, Fact, Item, Posting, Settling
 from payments.ledger.rows import columns, event_data, json_text, receipt_row, transfer_row
-from payments.ledger.transfer import Book, Outcome
+from payments.ledger.transfer import Book, Outcome, Transfer
 from payments.payment import WAITING, Payment
 from payments.settlement import Decision, Route, Settled, SettlementOutcome
 
@@ -120,9 +120,9 @@ class _Batch:
 
     async def _seen_transfers(
         self, keys: Iterable[tuple[int, UUID]]
-    ) -> dict[tuple[int, UUID], bytes]:
+    ) -> dict[tuple[int, UUID], Transfer]:
         rows = await self._connection.fetch(statements.SEEN_TRANSFERS, *columns(keys, 2))
-        return {(row[0], row[1]): row[2] for row in rows}
+        return {(lane_of(row[1]), row[0]): Transfer(*row) for row in rows}
 
     # ── Judging ─────────────────────────────────────────────────────────────────────────────────
 
@@ -253,7 +253,7 @@ class _Batch:
             await execute(statements.INSERT_RECEIPTS, *columns(self._receipts, 22))
         if self._book.posted:
             rows = [transfer_row(*one) for one in self._book.posted]
-            await execute(statements.INSERT_TRANSFERS, *columns(rows, 11))
+            await execute(statements.INSERT_TRANSFERS, *columns(rows, 10))
         deltas = self._book.deltas()
         if deltas:
             await execute(statements.UPDATE_ACCOUNTS, *columns(deltas, 3))

@@ -16,7 +16,7 @@ def columns(rows: Iterable[tuple[object, ...]], count: int) -> list[list[object]
     return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(count)]
 
 
-def transfer_row(lane: int, digest: bytes, one: Transfer) -> tuple[object, ...]:
+def transfer_row(lane: int, one: Transfer) -> tuple[object, ...]:
     """For `INSERT_TRANSFERS`."""
     return (
         lane,
@@ -29,7 +29,6 @@ def transfer_row(lane: int, digest: bytes, one: Transfer) -> tuple[object, ...]:
         one.credit_id,
         one.subject_id,
         one.place_id,
-        digest,
     )
 
 

@@ -66,7 +66,8 @@ ACCOUNTS_ELSEWHERE = "SELECT id FROM payments.account WHERE id = ANY($1::uuid[])
 
 # No lock: the accounts are locked, so nobody else can be posting these.
 SEEN_TRANSFERS = """
-SELECT t.lane, t.id, t.digest
+SELECT t.id, t.owner_id, t.debit_id, t.credit_id, t.amount_vnd, t.kind, t.occurred_at,
+       t.subject_id, t.place_id
 FROM unnest($1::smallint[], $2::uuid[]) AS x (lane, id)
 JOIN payments.transfer t ON t.lane = x.lane AND t.id = x.id
 """
@@ -92,14 +93,15 @@ JOIN payments.receipt r ON r.business_date = x.day + d.days
 
 INSERT_TRANSFERS = """
 INSERT INTO payments.transfer
-    (lane, kind, amount_vnd, occurred_at, recorded_at, id, owner_id, debit_id, credit_id,
-     subject_id, place_id, digest)
-SELECT lane, kind, amount_vnd, occurred_at, now(), id, owner_id, debit_id, credit_id,
-       subject_id, place_id, digest
-FROM unnest($1::smallint[], $2::smallint[], $3::bigint[], $4::timestamptz[], $5::uuid[],
-            $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], $11::bytea[])
+    (position, lane, kind, amount_vnd, occurred_at, recorded_at, id, owner_id, debit_id, credit_id,
+     subject_id, place_id)
+SELECT base.position | x.number, lane, kind, amount_vnd, occurred_at, now(), id, owner_id,
+       debit_id, credit_id, subject_id, place_id
+FROM (SELECT payments.event_base() AS position) base,
+     unnest($1::smallint[], $2::smallint[], $3::bigint[], $4::timestamptz[], $5::uuid[],
+            $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[]) WITH ORDINALITY
     AS x (lane, kind, amount_vnd, occurred_at, id, owner_id, debit_id, credit_id,
-          subject_id, place_id, digest)
+          subject_id, place_id, number)
 """
 
 INSERT_RECEIPTS = """

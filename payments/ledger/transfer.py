@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from hashlib import blake2b
 from uuid import UUID
 
 import msgspec
@@ -80,31 +79,21 @@ class Transfer(msgspec.Struct, frozen=True, gc=False):
     """The receipt or the sale it belongs to."""
     place_id: UUID = NO_ID
 
-    @property
-    def digest(self) -> bytes:
-        """Sixteen bytes that stand for the whole content but the id."""
-        parts = (self.owner_id, self.debit_id, self.credit_id, self.subject_id, self.place_id)
-        stamp = f"{self.amount_vnd}:{self.kind:d}:{self.occurred_at.timestamp():.6f}"
-        return blake2b(
-            b"".join([part.bytes for part in parts]) + stamp.encode(), digest_size=16
-        ).digest()
-
 
 def judge(
     transfer: Transfer,
-    digest: bytes,
-    seen: bytes | None,
+    seen: Transfer | None,
     accounts: Mapping[UUID, Account],
     elsewhere: Collection[UUID],
 ) -> Outcome:
     """Say what posting `transfer` would do. Reads nothing, changes nothing.
 
-    `seen` is the digest that already stands under its id; `elsewhere` are accounts of other lanes.
+    `seen` is what already stands under its id; `elsewhere` are accounts of other lanes.
     """
     if not _is_movement(transfer):
         return Outcome.INVALID
     if seen is not None:
-        return Outcome.ALREADY_POSTED if seen == digest else Outcome.ID_REUSED
+        return Outcome.ALREADY_POSTED if seen == transfer else Outcome.ID_REUSED
     debit, credit = accounts.get(transfer.debit_id), accounts.get(transfer.credit_id)
     if debit is None or credit is None:
         legs = ((debit, transfer.debit_id), (credit, transfer.credit_id))
@@ -153,12 +142,12 @@ class Book:
     def __init__(
         self,
         accounts: Iterable[Account],
-        seen: Mapping[tuple[int, UUID], bytes],
+        seen: Mapping[tuple[int, UUID], Transfer],
         elsewhere: Collection[UUID] = (),
     ) -> None:
         self.accounts = {account.id: account for account in accounts}
-        self.posted: list[tuple[int, bytes, Transfer]] = []
-        """Lane, digest and transfer, in the order they were judged."""
+        self.posted: list[tuple[int, Transfer]] = []
+        """Lane and transfer, in the order they were judged."""
         self._read_vnd = {account.id: account.balance_vnd for account in self.accounts.values()}
         self._seen = dict(seen)
         self._elsewhere = elsewhere
@@ -166,17 +155,16 @@ class Book:
     def post(self, transfer: Transfer) -> Outcome:
         """Judge one transfer; what it does is seen by all that follow."""
         lane = lane_of(transfer.owner_id)
-        digest = transfer.digest
         seen = self._seen.get((lane, transfer.id))
-        outcome = judge(transfer, digest, seen, self.accounts, self._elsewhere)
+        outcome = judge(transfer, seen, self.accounts, self._elsewhere)
         if outcome is Outcome.POSTED:
-            self._apply(lane, digest, transfer)
+            self._apply(lane, transfer)
         return outcome
 
     def record(self, transfers: Iterable[Transfer]) -> None:
         """Post what already happened outside: money that came is a fact, no limit refuses it."""
         for transfer in transfers:
-            self._apply(lane_of(transfer.owner_id), transfer.digest, transfer)
+            self._apply(lane_of(transfer.owner_id), transfer)
 
     def post_linked(self, transfers: Sequence[Transfer]) -> list[Outcome]:
         """Judge a set that is posted as a whole, in its order, or not at all.
@@ -206,16 +194,16 @@ class Book:
             if (account := self.accounts[account_id]).balance_vnd != read_vnd
         ]
 
-    def _apply(self, lane: int, digest: bytes, transfer: Transfer, direction: int = 1) -> None:
+    def _apply(self, lane: int, transfer: Transfer, direction: int = 1) -> None:
         debit, credit = self.accounts[transfer.debit_id], self.accounts[transfer.credit_id]
         debit.balance_vnd += direction * debit.debit_sign * transfer.amount_vnd
         credit.balance_vnd -= direction * credit.debit_sign * transfer.amount_vnd
         if direction == 1:
-            self._seen[lane, transfer.id] = digest
-            self.posted.append((lane, digest, transfer))
+            self._seen[lane, transfer.id] = transfer
+            self.posted.append((lane, transfer))
 
     def _take_back(self, count: int) -> None:
         while len(self.posted) > count:
-            lane, digest, transfer = self.posted.pop()
-            self._apply(lane, digest, transfer, direction=-1)
+            lane, transfer = self.posted.pop()
+            self._apply(lane, transfer, direction=-1)
             del self._seen[lane, transfer.id]
