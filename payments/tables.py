@@ -378,6 +378,18 @@ class WatermarkRow(Base, table=True):
     moved_at: datetime = Field(sa_type=INSTANT)
 
 
+class RecordDayRow(Base, table=True):
+    """Which positions up to the watermark "statements" were recorded on a Vietnamese day.
+
+    Clocks may step back, so days may overlap: no row of this day lies outside its two positions.
+    """
+
+    __tablename__ = "record_day"
+    day: date = Field(primary_key=True)
+    position_first: int = Field(sa_type=BigInteger)
+    position_last: int = Field(sa_type=BigInteger)
+
+
 class SealRow(Base, table=True):
     """A link of a lane's hash chain: which rows it closes over, in order. See `ledger.chain`."""
 

@@ -163,6 +163,38 @@ FUNCTIONS = (
         RETURN base;
     END $$
     """,
+    # What a judged batch does to its accounts; PL001 where one of them is not there.
+    """
+    CREATE FUNCTION payments.move_balances(
+        account_lane smallint[], account_id uuid[], debit_vnd bigint[], credit_vnd bigint[],
+        held_debit_vnd bigint[], held_credit_vnd bigint[]
+    ) RETURNS void LANGUAGE plpgsql AS $$
+    #variable_conflict use_column
+    DECLARE
+        found_count bigint;
+        today date := (now() AT TIME ZONE 'Asia/Ho_Chi_Minh')::date;
+    BEGIN
+        UPDATE payments.account a SET
+            balance_vnd = a.balance_vnd + x.debit_vnd * payments.debit_sign(a.kind)
+                - x.credit_vnd * payments.debit_sign(a.kind),
+            held_in_vnd = a.held_in_vnd + CASE WHEN payments.debit_sign(a.kind) = 1
+                THEN x.held_debit_vnd ELSE x.held_credit_vnd END,
+            held_out_vnd = a.held_out_vnd + CASE WHEN payments.debit_sign(a.kind) = 1
+                THEN x.held_credit_vnd ELSE x.held_debit_vnd END,
+            out_vnd = CASE WHEN a.out_vnd_max IS NULL THEN a.out_vnd ELSE
+                CASE WHEN a.out_on = today THEN a.out_vnd ELSE 0 END
+                + CASE WHEN payments.debit_sign(a.kind) = 1 THEN x.credit_vnd ELSE x.debit_vnd END
+                END,
+            out_on = CASE WHEN a.out_vnd_max IS NULL THEN a.out_on ELSE today END
+        FROM unnest($1, $2, $3, $4, $5, $6)
+            AS x (lane, id, debit_vnd, credit_vnd, held_debit_vnd, held_credit_vnd)
+        WHERE a.lane = x.lane AND a.id = x.id;
+        GET DIAGNOSTICS found_count = ROW_COUNT;
+        IF found_count <> cardinality(account_id) THEN
+            RAISE EXCEPTION 'an account must be looked at' USING ERRCODE = 'PL001';
+        END IF;
+    END $$
+    """,
     # Holds past their deadline give back what they set aside; how many.
     """
     CREATE FUNCTION payments.expire_holds(at timestamptz, count_max integer) RETURNS integer
@@ -188,15 +220,15 @@ FUNCTIONS = (
             SELECT lane, id, sum(debit_vnd)::bigint AS debit_vnd,
                    sum(credit_vnd)::bigint AS credit_vnd
             FROM freed GROUP BY lane, id
+        ), moved AS (
+            UPDATE payments.account a
+            SET held_in_vnd = a.held_in_vnd
+                    - CASE WHEN payments.debit_sign(a.kind) = 1 THEN s.debit_vnd ELSE s.credit_vnd END,
+                held_out_vnd = a.held_out_vnd
+                    - CASE WHEN payments.debit_sign(a.kind) = 1 THEN s.credit_vnd ELSE s.debit_vnd END
+            FROM summed s WHERE a.lane = s.lane AND a.id = s.id
         )
-        UPDATE payments.account a
-        SET held_in_vnd = a.held_in_vnd
-                - CASE WHEN payments.debit_sign(a.kind) = 1 THEN s.debit_vnd ELSE s.credit_vnd END,
-            held_out_vnd = a.held_out_vnd
-                - CASE WHEN payments.debit_sign(a.kind) = 1 THEN s.credit_vnd ELSE s.debit_vnd END
-        FROM summed s WHERE a.lane = s.lane AND a.id = s.id;
-        SELECT count(*) INTO due_count FROM payments.hold_end
-        WHERE outcome = 'expired' AND recorded_at = now();
+        SELECT count(*) INTO due_count FROM ended;
         RETURN due_count;
     END $$
     """,
@@ -244,7 +276,8 @@ CREATE TABLE payments.transfer (
     CONSTRAINT ck_transfer_legs CHECK (debit_id <> credit_id),
     CONSTRAINT pk_transfer PRIMARY KEY (lane, id)
 ) PARTITION BY RANGE (id);
-CREATE INDEX ix_transfer_position ON payments.transfer USING brin (position);
+CREATE INDEX ix_transfer_position ON payments.transfer USING brin (position)
+    WITH (autosummarize = on);
 CREATE INDEX ix_transfer_occurred_at ON payments.transfer USING brin (occurred_at);
 CREATE TABLE payments.transfer_rest PARTITION OF payments.transfer DEFAULT;
 
@@ -335,6 +368,12 @@ CREATE TABLE payments.watermark (
     position bigint NOT NULL,
     moved_at timestamptz NOT NULL,
     CONSTRAINT pk_watermark PRIMARY KEY (name)
+);
+CREATE TABLE payments.record_day (
+    day date NOT NULL,
+    position_first bigint NOT NULL,
+    position_last bigint NOT NULL,
+    CONSTRAINT pk_record_day PRIMARY KEY (day)
 );
 CREATE TABLE payments.seal (
     lane smallint NOT NULL,
