@@ -220,3 +220,16 @@ class CashRefused(LedgerError):
         super().__init__(f"The cash of sale {sale_id} was not posted: {outcome}.")
         self.sale_id = sale_id
         self.outcome = outcome
+
+
+class ChainBroken(LedgerError):
+    """The links of the hash chain are not those that were made; nothing is sealed upon them."""
+
+    code = "chain_broken"
+
+    def __init__(self, *, position: int, watermark: int | None) -> None:
+        super().__init__(
+            f"The seals end at position {position}, the watermark says {watermark}: run the audit."
+        )
+        self.position = position
+        self.watermark = watermark
