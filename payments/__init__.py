@@ -52,7 +52,9 @@ from payments.ledger.balances import (
     open_accounts,
     statement,
 )
-from payments.ledger.transfer import Outcome, Transfer, TransferKind
+from payments.ledger.orders import Hold, Order, PostHold, Refund, Reversal, VoidHold
+from payments.ledger.records import TRANSFER_DTYPE
+from payments.ledger.transfer import OUTCOMES, Outcome, Transfer, TransferKind
 from payments.ledger.writer import CashSale, Ledger
 from payments.memo import find_codes, is_code, new_code
 from payments.migrations import migrate
@@ -80,6 +82,8 @@ from payments.speech import announcement, spoken_vnd
 __all__ = [
     "AMOUNT_VND_MAX",
     "AMOUNT_VND_MIN",
+    "OUTCOMES",
+    "TRANSFER_DTYPE",
     "AccountKind",
     "AccountName",
     "AccountView",
@@ -92,6 +96,7 @@ __all__ = [
     "ConfirmationInvalid",
     "Entry",
     "Event",
+    "Hold",
     "Ledger",
     "LedgerBusy",
     "LedgerClosed",
@@ -100,6 +105,7 @@ __all__ = [
     "NotDurable",
     "Notice",
     "OpenPayment",
+    "Order",
     "Outcome",
     "Payee",
     "PayeeRetired",
@@ -112,10 +118,13 @@ __all__ = [
     "PaymentNotOpen",
     "PaymentState",
     "PaymentUnknown",
+    "PostHold",
     "PostTooLarge",
     "Problem",
     "Receipt",
+    "Refund",
     "Report",
+    "Reversal",
     "Settled",
     "SettlementFailed",
     "SettlementOutcome",
@@ -123,6 +132,7 @@ __all__ = [
     "Taking",
     "Transfer",
     "TransferKind",
+    "VoidHold",
     "account_id",
     "accounts_of",
     "announcement",

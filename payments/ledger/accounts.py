@@ -68,27 +68,15 @@ class AccountName(msgspec.Struct, frozen=True):
         return account_id(self.owner_id, self.kind, self.place)
 
 
-class Account(msgspec.Struct):
-    """An account as it stands while a batch is judged. `balance_vnd` counts on its normal side."""
-
-    id: UUID
-    owner_id: UUID
-    kind: AccountKind
-    balance_vnd: int = 0
-    balance_vnd_min: int | None = None
-    balance_vnd_max: int | None = None
-    is_closed: bool = False
-    debit_sign: int = 0
-    """+1 where a debit makes the balance larger, -1 where it makes it smaller."""
-
-    def __post_init__(self) -> None:
-        self.debit_sign = 1 if self.kind in DEBIT_NORMAL else -1
-
-
 @lru_cache(maxsize=_IDS_KEPT)
 def account_id(owner_id: UUID, kind: str, place: str = "") -> UUID:
     """The id of an owner's account: always the same, so nobody has to look it up."""
     return uuid5(_NAMESPACE, f"{owner_id}:{kind}:{place}")
+
+
+def debit_sign(kind: str) -> int:
+    """+1 where a debit makes the balance larger, -1 where it makes it smaller."""
+    return 1 if kind in DEBIT_NORMAL else -1
 
 
 def lane_of(owner_id: UUID) -> int:

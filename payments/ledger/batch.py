@@ -1,22 +1,20 @@
-"""One batch: read what it touches, judge every item in order, write it all, in one transaction."""
+"""The exact way: read what a batch touches, judge every item in order, write it all, at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+
 from payments import settlement
-from payments.ledger import statements
-from payments.ledger.accounts import (
-    Account,
-    AccountKind,
-    AccountName,
-    balance_vnd_min,
-    lane_of,
-)
-from payments.ledger.finding import Found, Seen, find, find_seen
+from payments.ledger import plain, records, statements
+from payments.ledger.accounts import AccountKind, AccountName, balance_vnd_min, lane_of
+from payments.ledger.book import Book
+from payments.ledger.finding import Found, Seen, find
 from payments.ledger.items import Answer, Fact, Item, Posting, Settling
-from payments.ledger.rows import columns, event_data, json_text, receipt_row, transfer_row
-from payments.ledger.transfer import Book, Outcome, Transfer
+from payments.ledger.records import TRANSFER_DTYPE, record_of
+from payments.ledger.rows import event_data, receipt_row
+from payments.ledger.transfer import Outcome
 from payments.payment import WAITING, Payment
 from payments.settlement import Decision, Route, Settled, SettlementOutcome
 
@@ -31,109 +29,67 @@ async def run(connection: Any, items: Sequence[Item], known: set[UUID]) -> list[
     `known` are accounts that surely exist; it grows by what this batch opened.
     Raises: whatever the driver raises, AccountsMissing; then nothing of the batch is known to stand.
     """
-    batch = _Batch(connection)
-    async with connection.transaction():
-        answers = await batch.run(items, known)
+    async with connection.pipeline(), connection.transaction():
+        batch = _Batch(connection, await find(connection, items))
+        answers = [batch.judge(item) for item in items]
+        batch.assert_opened(items)
+        await batch.write(known)
     known.update(batch.opened)
     return answers
 
 
+async def open_accounts(connection: Any, names: Collection[AccountName]) -> None:
+    """The accounts stand, empty where they were not there before."""
+    listed = sorted(names, key=lambda name: (lane_of(name.owner_id), name.id))
+    await connection.execute(
+        statements.OPEN_ACCOUNTS,
+        (
+            records.smallints([lane_of(name.owner_id) for name in listed]),
+            records.ids([name.id for name in listed]),
+            records.ids([name.owner_id for name in listed]),
+            records.texts([name.kind.value for name in listed]),
+            records.texts([name.place for name in listed]),
+            records.integers([balance_vnd_min(name.kind) for name in listed]),
+        ),
+    )
+
+
 class _Batch:
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, found: Found) -> None:
         self._connection = connection
-        self._found = Found()
-        self._book = Book((), {})
-        self._receipts: list[tuple[object, ...]] = []
+        self._found = found
+        self._book = Book(found.read)
+        self._receipts: list[tuple[Any, ...]] = []
         self._facts: list[Fact] = []
         self._changed: dict[UUID, Payment] = {}
+        self._needed: dict[UUID, AccountName] = {}
+        """Accounts of confirmations: they exist, or are opened with the first money."""
         self.opened: list[UUID] = []
 
-    async def run(self, items: Sequence[Item], known: set[UUID]) -> list[Answer]:
-        settlings = [item for item in items if isinstance(item, Settling)]
-        postings = [item for item in items if isinstance(item, Posting)]
-        if settlings:
-            self._found = await find(self._connection, settlings)
-        await self._lock_accounts(settlings, postings, known)
-        if settlings:
-            await find_seen(self._connection, settlings, self._found)
-        answers = [self._judge(item) for item in items]
-        await self._write()
-        return answers
+    def assert_opened(self, items: Iterable[Item]) -> None:
+        """Accounts that an item brought along were opened before: if one is gone, that was wrong.
 
-    # ── Reading ─────────────────────────────────────────────────────────────────────────────────
-
-    async def _lock_accounts(
-        self, settlings: Sequence[Settling], postings: Sequence[Posting], known: set[UUID]
-    ) -> None:
-        names = {name for item in settlings for name in self._names(item)}
-        names.update(name for item in postings for name in item.opening)
-        await self._open(names, known)
-        keys = {(lane_of(name.owner_id), name.id) for name in names}
-        own = {key[1] for key in keys}
-        seen_keys: dict[tuple[int, UUID], None] = {}
-        for posting in postings:
-            for one in posting.transfers:
-                lane = lane_of(one.owner_id)
-                keys.add((lane, one.debit_id))
-                keys.add((lane, one.credit_id))
-                seen_keys[lane, one.id] = None
-        accounts = await self._accounts(keys)
-        if not own <= accounts.keys():
-            raise AccountsMissing
-        elsewhere: set[UUID] = set()
-        missing = {account_id for _, account_id in keys} - accounts.keys()
-        if missing:
-            rows = await self._connection.fetch(statements.ACCOUNTS_ELSEWHERE, list(missing))
-            elsewhere = {row["id"] for row in rows}
-        seen = await self._seen_transfers(seen_keys) if seen_keys else {}
-        self._book = Book(accounts.values(), seen, elsewhere)
-
-    def _names(self, item: Settling) -> Sequence[AccountName]:
-        routed = self._found.routes[id(item)]
-        payment = self._found.payments.get(routed.payment_id) if routed.payment_id else None
-        return settlement.accounts_needed(item.reading, routed, payment)
-
-    async def _open(self, names: Iterable[AccountName], known: set[UUID]) -> None:
-        new = [name for name in names if name.id not in known]
-        if not new:
-            return
-        self.opened = [name.id for name in new]
-        await self._connection.execute(
-            statements.OPEN_ACCOUNTS,
-            [lane_of(name.owner_id) for name in new],
-            self.opened,
-            [name.owner_id for name in new],
-            [name.kind.value for name in new],
-            [name.place for name in new],
-            [balance_vnd_min(name.kind) for name in new],
-        )
-
-    async def _accounts(self, keys: Iterable[tuple[int, UUID]]) -> dict[UUID, Account]:
-        lanes, ids = columns(keys, 2)
-        if not ids:
-            return {}
-        rows = await self._connection.fetch(statements.LOCK_ACCOUNTS, lanes, ids)
-        return {
-            row[0]: Account(row[0], row[1], AccountKind(row[2]), row[3], row[4], row[5], row[6])
-            for row in rows
-        }
-
-    async def _seen_transfers(
-        self, keys: Iterable[tuple[int, UUID]]
-    ) -> dict[tuple[int, UUID], Transfer]:
-        rows = await self._connection.fetch(statements.SEEN_TRANSFERS, *columns(keys, 2))
-        return {(lane_of(row[1]), row[0]): Transfer(*row) for row in rows}
+        Raises: AccountsMissing.
+        """
+        for item in items:
+            if isinstance(item, Posting):
+                for name in item.opening:
+                    if name.id.bytes not in self._book.accounts and _uses(item, name):
+                        raise AccountsMissing
 
     # ── Judging ─────────────────────────────────────────────────────────────────────────────────
 
-    def _judge(self, item: Item) -> Answer:
+    def judge(self, item: Item) -> Answer:
+        """What becomes of one item, after all before it."""
         if isinstance(item, Settling):
             return self._judge_settling(item)
         if item.is_linked:
-            outcomes = self._book.post_linked(item.transfers)
+            outcomes = self._book.post_linked(item.orders)
+        elif item.packed is not None:
+            post_record = self._book.post_record
+            outcomes = [post_record(record) for record in records.unpack(item.packed)]
         else:
-            post = self._book.post
-            outcomes = [post(transfer) for transfer in item.transfers]
+            outcomes = [self._book.post(order) for order in item.orders]
         if item.facts and all(outcome is Outcome.POSTED for outcome in outcomes):
             self._facts.extend(item.facts)
         return outcomes
@@ -164,7 +120,8 @@ class _Batch:
     def _suspense_vnd(self, routed: Route) -> int:
         if routed.owner_id is None:
             return 0
-        account = self._book.accounts.get(AccountName(routed.owner_id, AccountKind.SUSPENSE).id)
+        suspense = AccountName(routed.owner_id, AccountKind.SUSPENSE)
+        account = self._book.accounts.get(suspense.id.bytes)
         return 0 if account is None else account.balance_vnd
 
     def _told_before(self, item: Settling, first: Seen, *, same: bool) -> Settled:
@@ -201,7 +158,13 @@ class _Batch:
             payment = None
         place_id = stand.place_id if stand else payment.place_id if payment else None
         occurred_at = item.reading.confirmation.occurred_at
-        self._book.record(settlement.transfers(decision, item.receipt_id, place_id, occurred_at))
+        for one in settlement.transfers(decision, item.receipt_id, place_id, occurred_at):
+            record = record_of(one)
+            assert record is not None  # `settlement.read` refuses amounts that are none
+            self._book.record(record)
+        for move in decision.moves:
+            self._needed[move.debit.id] = move.debit
+            self._needed[move.credit.id] = move.credit
         if decision.payment is not None:
             payment = decision.payment
             self._found.payments[payment.id] = self._changed[payment.id] = payment
@@ -247,26 +210,122 @@ class _Batch:
 
     # ── Writing ─────────────────────────────────────────────────────────────────────────────────
 
-    async def _write(self) -> None:
-        execute = self._connection.execute
+    async def write(self, known: Collection[UUID]) -> None:
+        """Send everything; it has been carried out once the transaction is committed."""
+        new = [name for account_id, name in self._needed.items() if account_id not in known]
+        if new:
+            self.opened = [name.id for name in new]
+            await open_accounts(self._connection, new)
+        await self._write_book()
+        await self._write_money()
+
+    async def _write_book(self) -> None:
+        send, book = self._connection.execute, self._book
+        if book.posted:
+            await send(statements.INSERT_TRANSFERS, _transfer_columns(book.posted))
+        if book.held:
+            columns = _transfer_columns([one.record for one in book.held])
+            expires = records.instants(np.array([one.expires_us for one in book.held]))
+            await send(statements.INSERT_HOLDS, (*columns, expires))
+        if book.ended:
+            await send(
+                statements.INSERT_HOLD_ENDS,
+                (
+                    records.smallints([one.lane for one in book.ended]),
+                    records.varied(records.UUIDs, [one.hold_id for one in book.ended]),
+                    records.varied(records.UUIDs, [one.id for one in book.ended]),
+                    records.varied(records.UUIDs, [one.owner_id for one in book.ended]),
+                    records.texts([one.outcome for one in book.ended]),
+                    records.integers([one.amount_vnd for one in book.ended]),
+                ),
+            )
+        if book.refunds:
+            lanes, ids, originals, owners, amounts = zip(*book.refunds, strict=True)
+            await send(
+                statements.INSERT_REFUNDS,
+                (
+                    records.smallints(lanes),
+                    *(records.varied(records.UUIDs, one) for one in (ids, originals, owners)),
+                    records.integers(amounts),
+                ),
+            )
+        if book.sums:
+            await self._move_balances()
+
+    async def _move_balances(self) -> None:
+        moved = sorted(self._book.sums.items(), key=lambda one: (one[1].lane, one[0]))
+        sums = [one for _, one in moved]
+        await self._connection.execute(
+            statements.MOVE_BALANCES,
+            (
+                records.smallints([one.lane for one in sums]),
+                records.varied(records.UUIDs, [account_id for account_id, _ in moved]),
+                records.integers([one.debit_vnd for one in sums]),
+                records.integers([one.credit_vnd for one in sums]),
+                records.integers([one.held_debit_vnd for one in sums]),
+                records.integers([one.held_credit_vnd for one in sums]),
+            ),
+        )
+
+    async def _write_money(self) -> None:
+        send = self._connection.execute
         if self._receipts:
-            await execute(statements.INSERT_RECEIPTS, *columns(self._receipts, 22))
-        if self._book.posted:
-            rows = [transfer_row(*one) for one in self._book.posted]
-            await execute(statements.INSERT_TRANSFERS, *columns(rows, 10))
-        deltas = self._book.deltas()
-        if deltas:
-            await execute(statements.UPDATE_ACCOUNTS, *columns(deltas, 3))
+            await send(statements.INSERT_RECEIPTS, _receipt_columns(self._receipts))
         if self._changed:
-            changed = [
-                (one.id, one.state.value, one.received_vnd, one.ended_at)
-                for one in self._changed.values()
-            ]
-            await execute(statements.UPDATE_PAYMENTS, *columns(changed, 4))
+            changed = list(self._changed.values())
+            await send(
+                statements.UPDATE_PAYMENTS,
+                (
+                    records.ids([one.id for one in changed]),
+                    records.texts([one.state.value for one in changed]),
+                    records.integers([one.received_vnd for one in changed]),
+                    records.times([one.ended_at for one in changed]),
+                ),
+            )
         if self._facts:
-            facts = [
-                (one.kind, one.owner_id, one.subject_id, json_text(one.data), one.at)
-                for one in self._facts
-            ]
-            await execute(statements.INSERT_EVENTS, *columns(facts, 5))
-            await execute(statements.NOTIFY)
+            await send(statements.INSERT_EVENTS, plain.fact_columns(self._facts))
+            await send(statements.NOTIFY)
+
+
+def _uses(item: Posting, name: AccountName) -> bool:
+    """Whether an item's orders name the account, rather than only bring it along."""
+    wanted = name.id.bytes
+    if item.packed is not None:
+        return any(wanted in (one.debit_id, one.credit_id) for one in records.unpack(item.packed))
+    return any(
+        name.id in (getattr(one, "debit_id", None), getattr(one, "credit_id", None))
+        for one in item.orders
+    )
+
+
+def _transfer_columns(listed: Sequence[records.Record]) -> tuple[Any, ...]:
+    """For `INSERT_TRANSFERS` and, with one more, `INSERT_HOLDS`."""
+    packed = np.frombuffer(records.pack_records(listed), TRANSFER_DTYPE)
+    return (
+        records.int2s(records.lanes_of(packed)),
+        records.int2s(packed["kind"]),
+        records.int8s(packed["amount_vnd"]),
+        records.instants(packed["occurred_at"]),
+        *(
+            records.uuids(packed[name])
+            for name in ("id", "owner_id", "debit_id", "credit_id", "subject_id", "place_id")
+        ),
+    )
+
+
+_RECEIPT_COLUMNS: tuple[Callable[[Any], object], ...] = (
+    records.dates,
+    *(records.ids,) * 7,
+    *(records.texts,) * 3,
+    records.integers,
+    *(records.texts,) * 7,
+    records.byteas,
+    *(records.times,) * 2,
+)
+"""How each column of `receipt_row` is sent."""
+
+
+def _receipt_columns(rows: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    return tuple(
+        send(column) for send, column in zip(_RECEIPT_COLUMNS, zip(*rows, strict=True), strict=True)
+    )

@@ -1,18 +1,29 @@
-"""What a batch's confirmations are about: read and locked before anything is decided."""
+"""What a batch needs to know: read under its locks before anything is decided.
+
+Two round trips at most. The first names what the items name; the second what that led to.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from payments import settlement
-from payments.ledger import statements
-from payments.ledger.items import Settling
-from payments.ledger.rows import columns
+from payments.ledger import records, statements
+from payments.ledger.accounts import AccountKind, AccountName, account_id, lane_of
+from payments.ledger.book import Account, Held, Key, Read
+from payments.ledger.connection import BytesCursor
+from payments.ledger.items import Item, Posting, Settling
+from payments.ledger.orders import Hold, PostHold, Refund, Reversal, VoidHold
+from payments.ledger.records import Record
+from payments.ledger.transfer import Outcome, Transfer
 from payments.payment import Payment, PaymentState
 from payments.settlement import CodeEntry, PayeeEntry, Route
+
+_DAY = timedelta(days=1)
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -31,7 +42,7 @@ class Seen(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Found:
-    """What a batch's confirmations touch, as read under its locks."""
+    """What a batch touches, as read under its locks."""
 
     payments: dict[UUID, Payment] = field(default_factory=dict)
     routes: dict[int, Route] = field(default_factory=dict)
@@ -39,94 +50,288 @@ class Found:
     waiting: dict[UUID, list[Payment]] = field(default_factory=dict)
     by_provider: dict[tuple[str, str], Seen] = field(default_factory=dict)
     by_reference: dict[tuple[str, str], Seen] = field(default_factory=dict)
+    read: Read = field(default_factory=Read)
 
 
-async def find(connection: Any, items: Sequence[Settling]) -> Found:
-    """Who and what the confirmations are about; locks their payments in id order."""
+async def find(connection: Any, items: Sequence[Item]) -> Found:
+    """Everything that judging the items asks for; locks their payments, then their lanes."""
+    settlings = [item for item in items if isinstance(item, Settling)]
+    named = _Named()
+    for item in items:
+        if isinstance(item, Posting):
+            named.add(item)
     found = Found()
-    payees = await _payees(connection, items)
-    codes = await _codes(connection, items)
-    ids: set[UUID] = set()
-    for item in items:
-        owners = {payee.owner_id for payee in payees.get(_account_no(item), ())}
-        if item.reading.payment_id:
-            ids.add(item.reading.payment_id)
-        for code in item.reading.codes:
-            for entry in codes.get(code, ()):
-                if entry.kind == "payment" and (
-                    item.reading.is_acquired or entry.owner_id in owners
-                ):
-                    ids.add(entry.subject_id)
-    if ids:
-        rows = await connection.fetch(statements.LOCK_PAYMENTS, list(ids))
-        found.payments = {row["id"]: _payment(row) for row in rows}
-    for item in items:
-        found.routes[id(item)] = settlement.route(
-            item.reading, payees.get(_account_no(item), ()), codes, found.payments
-        )
-    await _find_waiting(connection, items, found)
+    asked = await _ask_about_money(connection, settlings)
+    await _lock_lanes(connection, settlings, named)
+    seen = await _ask_seen(connection, settlings)
+    orders = await _ask_about_orders(connection, named)
+    if settlings:
+        await _take_in_money(asked, settlings, found)
+        found.by_provider, found.by_reference = [_seen(await one.fetchall()) for one in seen]
+    await _take_in_orders(orders, found.read)
+    await _second_trip(connection, settlings, named, found)
     return found
 
 
-async def _payees(connection: Any, items: Sequence[Settling]) -> dict[str, list[PayeeEntry]]:
-    numbers = {_account_no(item) for item in items} - {""}
-    found: dict[str, list[PayeeEntry]] = {}
-    if numbers:
-        for row in await connection.fetch(statements.PAYEES, list(numbers)):
-            found.setdefault(row["account_no"], []).append(
-                PayeeEntry(row["id"], row["owner_id"], row["bank_bin"], row["is_retired"])
-            )
-    return found
+class _Named:
+    """What the orders of a batch name: ids by lane, as they will be asked for."""
+
+    def __init__(self) -> None:
+        self.lanes: set[int] = set()
+        self.transfers: dict[Key, None] = {}
+        self.originals: dict[Key, None] = {}
+        self.holds: dict[Key, None] = {}
+        self.hold_ends: dict[Key, None] = {}
+        self.accounts: dict[Key, None] = {}
+
+    def add(self, item: Posting) -> None:
+        if item.packed is not None:
+            for record in records.unpack(item.packed):
+                self._add_record(record)
+            return
+        for order in item.orders:
+            lane, order_id = lane_of(order.owner_id), order.id.bytes
+            self.lanes.add(lane)
+            if isinstance(order, Transfer | Hold):
+                self.accounts[lane, order.debit_id.bytes] = None
+                self.accounts[lane, order.credit_id.bytes] = None
+            if isinstance(order, Hold):
+                self.holds[lane, order_id] = None
+            elif isinstance(order, PostHold | VoidHold):
+                self.holds[lane, order.hold_id.bytes] = None
+                self.hold_ends[lane, order_id] = None
+            elif isinstance(order, Refund | Reversal):
+                self.originals[lane, order.original_id.bytes] = None
+                self.transfers[lane, order.original_id.bytes] = None
+                refunds_id = account_id(order.owner_id, AccountKind.REFUNDS)
+                self.accounts[lane, refunds_id.bytes] = None
+            if not isinstance(order, Hold | VoidHold):
+                self.transfers[lane, order_id] = None
+
+    def _add_record(self, record: Record) -> None:
+        lane = record.lane
+        self.lanes.add(lane)
+        self.transfers[lane, record.id] = None
+        self.accounts[lane, record.debit_id] = None
+        self.accounts[lane, record.credit_id] = None
 
 
-async def _codes(connection: Any, items: Sequence[Settling]) -> dict[str, list[CodeEntry]]:
-    wanted = {code for item in items for code in item.reading.codes}
-    found: dict[str, list[CodeEntry]] = {}
-    if wanted:
-        for row in await connection.fetch(statements.CODES, list(wanted)):
-            found.setdefault(row["code"], []).append(CodeEntry(*row))
-    return found
+# ── The first trip ──────────────────────────────────────────────────────────────────────────────
 
 
-async def _find_waiting(connection: Any, items: Sequence[Settling], found: Found) -> None:
-    """For money of a known owner and unknown meaning: what it may have been meant for."""
-    routes = (found.routes[id(item)] for item in items)
-    owners = {
-        routed.owner_id
-        for routed in routes
-        if routed.owner_id and routed.payment_id is None and routed.stand is None
-    }
-    if owners:
-        for row in await connection.fetch(statements.WAITING_PAYMENTS, list(owners)):
-            found.waiting.setdefault(row["owner_id"], []).append(_payment(row))
+async def _ask_about_money(connection: Any, settlings: Sequence[Settling]) -> list[Any]:
+    if not settlings:
+        return []
+    numbers = records.texts(sorted(_account_numbers(settlings)))
+    readings = [item.reading for item in settlings]
+    acquired = {code for one in readings if one.is_acquired for code in one.codes}
+    direct = {code for one in readings if not one.is_acquired for code in one.codes}
+    payment_ids = records.ids(sorted({one.payment_id for one in readings if one.payment_id}))
+    lists = [records.texts(sorted(codes)) for codes in (acquired | direct, acquired, direct)]
+    return [
+        await _query(connection, statements.PAYEES, numbers),
+        await _query(connection, statements.CODES, lists[0]),
+        await _query(
+            connection, statements.LOCK_PAYMENTS, payment_ids, lists[1], lists[2], numbers
+        ),
+    ]
 
 
-async def find_seen(connection: Any, items: Sequence[Settling], found: Found) -> None:
-    """Confirmations told before. Read after the locks: who told them first has committed."""
+async def _lock_lanes(connection: Any, settlings: Sequence[Settling], named: _Named) -> None:
+    readings = [item.reading for item in settlings]
+    await connection.execute(
+        statements.LOCK_LANES,
+        (
+            records.smallints(sorted(named.lanes)),
+            records.texts(sorted(_account_numbers(settlings))),
+            records.ids([one.payment_id for one in readings if one.payment_id]),
+            records.texts([code for one in readings if one.is_acquired for code in one.codes]),
+        ),
+    )
+
+
+async def _ask_seen(connection: Any, settlings: Sequence[Settling]) -> list[Any]:
+    """Confirmations told before. Asked after the locks: who told them first has committed."""
+    if not settlings:
+        return []
+    readings = [item.reading for item in settlings]
+    days = [one.business_date for one in readings]
+    around = min(days) - _DAY, max(days) + _DAY
     providers = {
-        (one.business_date, one.confirmation.gateway, one.provider_key)
-        for one in (item.reading for item in items)
+        (one.business_date, one.confirmation.gateway, one.provider_key) for one in readings
     }
-    rows = await connection.fetch(statements.SEEN_BY_PROVIDER, *columns(providers, 3))
-    found.by_provider = _seen(rows)
     references = {
-        (item.reading.business_date, *key)
-        for item in items
-        if (key := item.reading.reference_key) is not None
+        (one.business_date, *key) for one in readings if (key := one.reference_key) is not None
     }
-    if references:
-        rows = await connection.fetch(statements.SEEN_BY_REFERENCE, *columns(references, 3))
-        found.by_reference = _seen(rows)
+    return [
+        await _query(connection, statement, *_keys(keys), *around)
+        for statement, keys in (
+            (statements.SEEN_BY_PROVIDER, providers),
+            (statements.SEEN_BY_REFERENCE, references),
+        )
+    ]
 
 
-def _account_no(item: Settling) -> str:
-    return item.reading.confirmation.account_no
+async def _ask_about_orders(connection: Any, named: _Named) -> dict[str, Any]:
+    if not named.lanes:
+        return {}
+    asked = {"now": await _query_bytes(connection, statements.NOW)}
+    ids = [key[1] for key in named.transfers]
+    if ids:
+        asked["transfers"] = await _query_bytes(
+            connection, statements.TRANSFERS, *_key_arrays(named.transfers), *_bounds(ids)
+        )
+    for name, statement, keys in (
+        ("refunded", statements.REFUNDED, named.originals),
+        ("holds", statements.HOLDS, named.holds),
+        ("hold_ends", statements.HOLD_ENDS, named.hold_ends),
+    ):
+        if keys:
+            asked[name] = await _query_bytes(connection, statement, *_key_arrays(keys))
+    return asked
+
+
+async def _take_in_money(asked: Sequence[Any], settlings: Sequence[Settling], found: Found) -> None:
+    payees: dict[str, list[PayeeEntry]] = {}
+    for number, *payee in await asked[0].fetchall():
+        payees.setdefault(number, []).append(PayeeEntry(*payee))
+    codes: dict[str, list[CodeEntry]] = {}
+    for row in await asked[1].fetchall():
+        codes.setdefault(row[0], []).append(CodeEntry(*row))
+    found.payments = {row[0]: _payment(row) for row in await asked[2].fetchall()}
+    for item in settlings:
+        own = payees.get(item.reading.confirmation.account_no, ())
+        found.routes[id(item)] = settlement.route(item.reading, own, codes, found.payments)
+
+
+async def _take_in_orders(asked: dict[str, Any], read: Read) -> None:
+    if not asked:
+        return
+    ((read.now_us,),) = await asked["now"].fetchall()
+    if "transfers" in asked:
+        for row in await asked["transfers"].fetchall():
+            record = Record._make(row)
+            read.transfers[record.lane, record.id] = record
+    if "refunded" in asked:
+        read.refunded_vnd = {(row[0], row[1]): row[2] for row in await asked["refunded"].fetchall()}
+    if "holds" in asked:
+        for row in await asked["holds"].fetchall():
+            record = Record._make(row[:9])
+            outcome = None if row[10] is None else Outcome(f"hold_{row[10]}")
+            read.holds[record.lane, record.id] = Held(
+                record, row[9], outcome, row[11] or b"", row[12] or 0
+            )
+    if "hold_ends" in asked:
+        read.hold_ends = {
+            (row[0], row[1]): (row[2], row[3]) for row in await asked["hold_ends"].fetchall()
+        }
+
+
+# ── The second trip ─────────────────────────────────────────────────────────────────────────────
+
+
+async def _second_trip(
+    connection: Any, settlings: Sequence[Settling], named: _Named, found: Found
+) -> None:
+    """For money of a known owner and unknown meaning: what it may have been meant for. For money
+    that completes a payment: what waited. For orders: their accounts.
+    """
+    routes = [found.routes[id(item)] for item in settlings]
+    lost = {
+        one.owner_id
+        for one in routes
+        if one.owner_id and one.payment_id is None and one.stand is None
+    }
+    keys = dict(named.accounts)
+    for payment_id in [one.payment_id for one in routes if one.payment_id]:
+        payment = found.payments.get(payment_id)
+        if payment is not None:
+            suspense = AccountName(payment.owner_id, AccountKind.SUSPENSE)
+            keys[lane_of(payment.owner_id), suspense.id.bytes] = None
+    for lane, record in (
+        *((key[0], one) for key, one in found.read.transfers.items() if key in named.originals),
+        *((key[0], one.record) for key, one in found.read.holds.items()),
+    ):
+        keys[lane, record.debit_id] = None
+        keys[lane, record.credit_id] = None
+    waiting = accounts = None
+    if lost:
+        waiting = await _query(connection, statements.WAITING_PAYMENTS, records.ids(sorted(lost)))
+    if keys:
+        accounts = await _query_bytes(connection, statements.ACCOUNTS, *_key_arrays(keys))
+    if waiting is not None:
+        for row in await waiting.fetchall():
+            found.waiting.setdefault(row[1], []).append(_payment(row))
+    if accounts is not None:
+        found.read.accounts = {
+            row[0]: Account.of_kind(*row[1:]) for row in await accounts.fetchall()
+        }
+    missing = [key[1] for key in named.accounts if key[1] not in found.read.accounts]
+    if missing:
+        rows = await _query_bytes(
+            connection, statements.ACCOUNTS_ELSEWHERE, records.varied(records.UUIDs, missing)
+        )
+        found.read.elsewhere = {row[0] for row in await rows.fetchall()}
+
+
+# ── Asking ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _query(connection: Any, statement: str, *arguments: object) -> Any:
+    """A cursor whose rows come later; the statement is only sent."""
+    return await connection.execute(statement, arguments, binary=True)
+
+
+async def _query_bytes(connection: Any, statement: str, *arguments: object) -> Any:
+    return await BytesCursor(connection).execute(statement, arguments, binary=True)
+
+
+def _key_arrays(keys: Iterable[Key]) -> tuple[object, object]:
+    listed = list(keys)
+    return (
+        records.smallints([key[0] for key in listed]),
+        records.varied(records.UUIDs, [key[1] for key in listed]),
+    )
+
+
+def _keys(keys: Iterable[tuple[Any, str, str]]) -> tuple[object, ...]:
+    listed = sorted(keys)
+    return (
+        records.dates([key[0] for key in listed]),
+        records.texts([key[1] for key in listed]),
+        records.texts([key[2] for key in listed]),
+    )
+
+
+def _bounds(ids: Sequence[bytes]) -> tuple[UUID, UUID]:
+    return UUID(bytes=min(ids)), UUID(bytes=max(ids))
+
+
+def _account_numbers(settlings: Sequence[Settling]) -> set[str]:
+    return {item.reading.confirmation.account_no for item in settlings} - {""}
 
 
 def _seen(rows: Iterable[Any]) -> dict[tuple[str, str], Seen]:
-    return {(row[0], row[1]): Seen(*row[2:]) for row in map(tuple, rows)}
+    return {(row[0], row[1]): Seen(*row[2:]) for row in rows}
 
 
-def _payment(row: Any) -> Payment:
-    fields = dict(row)
+_PAYMENT_FIELDS = (
+    "id",
+    "owner_id",
+    "place_id",
+    "payee_id",
+    "amount_vnd",
+    "received_vnd",
+    "method",
+    "purpose",
+    "code",
+    "state",
+    "opened_at",
+    "expires_at",
+    "ended_at",
+)
+
+
+def _payment(row: Sequence[Any]) -> Payment:
+    fields = dict(zip(_PAYMENT_FIELDS, row, strict=True))
     return Payment(**{**fields, "state": PaymentState(fields["state"])})

@@ -10,7 +10,8 @@ from uuid import UUID
 import msgspec
 
 from payments.ledger.accounts import AccountName
-from payments.ledger.transfer import Outcome, Transfer
+from payments.ledger.orders import Order
+from payments.ledger.transfer import Outcome
 from payments.settlement import Reading, Settled
 
 
@@ -26,18 +27,18 @@ class Fact(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True, eq=False)
 class Posting:
-    """Transfers in the queue, judged one by one or as a linked set."""
+    """Orders in the queue, judged one by one or as a linked set."""
 
-    transfers: Sequence[Transfer]
-    is_linked: bool
-    opening: Sequence[AccountName]
-    facts: Sequence[Fact]
     answer: "asyncio.Future[list[Outcome]]"
-
-    @property
-    def size(self) -> int:
-        """How much of a batch it fills."""
-        return len(self.transfers)
+    size: int
+    """How much of a batch it fills."""
+    packed: bytes | None
+    """Plain transfers as records (see `records`); None where there is anything else."""
+    orders: Sequence[Order] = ()
+    """Empty where the records came as such."""
+    is_linked: bool = False
+    opening: Sequence[AccountName] = ()
+    facts: Sequence[Fact] = ()
 
 
 @dataclass(slots=True, eq=False)

@@ -1,35 +1,12 @@
 """What a batch writes, as rows of plain values in the order its statements take them. Pure."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from payments.ledger.items import Settling
-from payments.ledger.transfer import Transfer
 from payments.payment import Payment
 from payments.settlement import Route, Settled
-
-
-def columns(rows: Iterable[tuple[object, ...]], count: int) -> list[list[object]]:
-    """Rows as columns, one array each; `count` empty ones where there are no rows."""
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(count)]
-
-
-def transfer_row(lane: int, one: Transfer) -> tuple[object, ...]:
-    """For `INSERT_TRANSFERS`."""
-    return (
-        lane,
-        int(one.kind),
-        one.amount_vnd,
-        one.occurred_at,
-        one.id,
-        one.owner_id,
-        one.debit_id,
-        one.credit_id,
-        one.subject_id,
-        one.place_id,
-    )
 
 
 def receipt_row(item: Settling, routed: Route, settled: Settled) -> tuple[object, ...]:

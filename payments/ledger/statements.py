@@ -1,8 +1,8 @@
 """The writer's SQL. Every statement takes arrays: one for a whole batch, however large.
 
-Order of locks, the same in every writer and in `checkout`: payments by id, then new accounts by
-key, then accounts by key. Nobody who holds a later kind waits for an earlier one, so two writers
-never wait for each other in a circle.
+Order of locks, the same in every writer and in `checkout`: payments by id, then lanes from the
+lowest. Whoever changes a balance holds its owner's lane until the commit; nobody who holds a lane
+waits for a payment, so two writers never wait for each other in a circle.
 """
 
 DURABLE_SETTINGS = """
@@ -10,24 +10,50 @@ SELECT name, setting FROM pg_settings
 WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')
 """
 
+# The fast way, all in one: see the migration that makes the function.
+POST_TRANSFERS = """
+SELECT payments.post_transfers($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                               $16, $17, $18, $19, $20, $21)
+"""
+
+# ── Reading ─────────────────────────────────────────────────────────────────────────────────────
+
 # No lock: receiving accounts are never deleted and never change hands.
 PAYEES = """
-SELECT id, owner_id, bank_bin, account_no, retired_at IS NOT NULL AS is_retired
-FROM payments.payee WHERE account_no = ANY($1::text[])
+SELECT account_no, id, owner_id, bank_bin, retired_at IS NOT NULL AS is_retired
+FROM payments.payee WHERE account_no = ANY($1)
 """
 
 # No lock: what a code stands for never changes.
 CODES = """
 SELECT code, owner_id, kind, subject_id, place_id
-FROM payments.code WHERE code = ANY($1::text[])
+FROM payments.code WHERE code = ANY($1)
 """
 
-# Locks every payment of the batch, lowest id first.
+# Locks every payment that the batch may be about, lowest id first: those named, and those of its
+# codes whose owner receives on one of its bank accounts, or on the acquired road of any owner.
 LOCK_PAYMENTS = """
 SELECT id, owner_id, place_id, payee_id, amount_vnd, received_vnd, method, purpose, code, state,
        opened_at, expires_at, ended_at
-FROM payments.payment WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
+FROM payments.payment WHERE id IN (
+    SELECT unnest($1)
+    UNION SELECT subject_id FROM payments.code WHERE code = ANY($2) AND kind = 'payment'
+    UNION SELECT c.subject_id FROM payments.code c JOIN payments.payee p
+        ON p.owner_id = c.owner_id AND p.account_no = ANY($4)
+        WHERE c.code = ANY($3) AND c.kind = 'payment'
+) ORDER BY id FOR UPDATE
 """
+
+# The lanes named, and those of the owners of bank accounts, payments and codes.
+LOCK_LANES = """
+SELECT payments.lock_lanes(ARRAY(
+    SELECT unnest($1)
+    UNION SELECT payments.lane_of(owner_id) FROM payments.payee WHERE account_no = ANY($2)
+    UNION SELECT payments.lane_of(owner_id) FROM payments.payment WHERE id = ANY($3)
+    UNION SELECT payments.lane_of(owner_id) FROM payments.code WHERE code = ANY($4)
+))
+"""
+NOW = "SELECT now()"
 
 # No lock: only to suggest. The newest of each owner, for somebody waits beside the stall.
 WAITING_PAYMENTS = """
@@ -41,67 +67,113 @@ CROSS JOIN LATERAL (
 ) p
 """
 
-# Waits only for another writer that opens the same account, in key order.
-OPEN_ACCOUNTS = """
-INSERT INTO payments.account
-    (lane, id, owner_id, kind, place, balance_vnd, balance_vnd_min, opened_at)
-SELECT x.lane, x.id, x.owner_id, x.kind, x.place, 0, x.balance_vnd_min, now()
-FROM unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::bigint[])
-    AS x (lane, id, owner_id, kind, place, balance_vnd_min)
-ORDER BY x.lane, x.id
-ON CONFLICT DO NOTHING
-"""
-
-# Locks every account of the batch in key order.
-LOCK_ACCOUNTS = """
+# No lock from here on: the lanes are ours.
+ACCOUNTS = """
 SELECT a.id, a.owner_id, a.kind, a.balance_vnd, a.balance_vnd_min, a.balance_vnd_max,
-       a.closed_at IS NOT NULL AS is_closed
-FROM unnest($1::smallint[], $2::uuid[]) AS x (lane, id)
+       a.held_out_vnd, a.held_in_vnd,
+       CASE WHEN a.out_on = (now() AT TIME ZONE 'Asia/Ho_Chi_Minh')::date THEN a.out_vnd ELSE 0 END,
+       a.out_vnd_max, a.frozen_at IS NOT NULL, a.closed_at IS NOT NULL
+FROM unnest($1, $2) AS x (lane, id)
 JOIN payments.account a ON a.lane = x.lane AND a.id = x.id
-ORDER BY a.lane, a.id FOR UPDATE OF a
 """
 
-# No lock, and rarely asked: does an account exist that its transfer's owner does not have?
-ACCOUNTS_ELSEWHERE = "SELECT id FROM payments.account WHERE id = ANY($1::uuid[])"
+# Rarely asked: does an account exist that its order's owner does not have?
+ACCOUNTS_ELSEWHERE = "SELECT id FROM payments.account WHERE id = ANY($1)"
 
-# No lock: the accounts are locked, so nobody else can be posting these.
-SEEN_TRANSFERS = """
-SELECT t.id, t.owner_id, t.debit_id, t.credit_id, t.amount_vnd, t.kind, t.occurred_at,
-       t.subject_id, t.place_id
-FROM unnest($1::smallint[], $2::uuid[]) AS x (lane, id)
+# By the ids of the batch, and of what it gives back. The bounds let the planner leave months out.
+TRANSFERS = """
+SELECT t.id, t.owner_id, t.debit_id, t.credit_id, t.subject_id, t.place_id, t.amount_vnd,
+       t.occurred_at, t.kind
+FROM unnest($1, $2) AS x (lane, id)
 JOIN payments.transfer t ON t.lane = x.lane AND t.id = x.id
+WHERE t.id BETWEEN $3 AND $4
 """
 
-# No lock. A day around the told one: near midnight two sources may name two days.
+REFUNDED = """
+SELECT r.lane, r.original_id, sum(r.amount_vnd)::bigint
+FROM unnest($1, $2) AS x (lane, id)
+JOIN payments.refund r ON r.lane = x.lane AND r.original_id = x.id
+GROUP BY r.lane, r.original_id
+"""
+
+HOLDS = """
+SELECT h.id, h.owner_id, h.debit_id, h.credit_id, h.subject_id, h.place_id, h.amount_vnd,
+       h.occurred_at, h.kind, h.expires_at, e.outcome, e.id, e.amount_vnd
+FROM unnest($1, $2) AS x (lane, id)
+JOIN payments.hold h ON h.lane = x.lane AND h.id = x.id
+LEFT JOIN payments.hold_end e ON e.lane = h.lane AND e.hold_id = h.id
+"""
+
+HOLD_ENDS = """
+SELECT e.lane, e.id, e.hold_id, e.outcome
+FROM unnest($1, $2) AS x (lane, id)
+JOIN payments.hold_end e ON e.lane = x.lane AND e.id = x.id
+"""
+
+# A day around the told one: near midnight two sources may name two days.
 SEEN_BY_PROVIDER = """
 SELECT r.gateway AS key_1, r.provider_id AS key_2, r.id, r.digest, r.amount_vnd, r.outcome,
        r.payment_id, r.suggested_id, r.stand_id, r.owner_id, r.place_id
-FROM unnest($1::date[], $2::text[], $3::text[]) AS x (day, gateway, provider_id)
+FROM unnest($1, $2, $3) AS x (day, gateway, provider_id)
 CROSS JOIN (VALUES (-1), (0), (1)) AS d (days)
 JOIN payments.receipt r ON r.business_date = x.day + d.days
     AND r.gateway = x.gateway AND r.provider_id = x.provider_id
+WHERE r.business_date BETWEEN $4 AND $5
 """
 SEEN_BY_REFERENCE = """
 SELECT r.account_no AS key_1, r.reference AS key_2, r.id, r.digest, r.amount_vnd, r.outcome,
        r.payment_id, r.suggested_id, r.stand_id, r.owner_id, r.place_id
-FROM unnest($1::date[], $2::text[], $3::text[]) AS x (day, account_no, reference)
+FROM unnest($1, $2, $3) AS x (day, account_no, reference)
 CROSS JOIN (VALUES (-1), (0), (1)) AS d (days)
 JOIN payments.receipt r ON r.business_date = x.day + d.days
     AND r.account_no = x.account_no AND r.reference = x.reference
     AND r.reference <> '' AND r.direction = 'in'
+WHERE r.business_date BETWEEN $4 AND $5
+"""
+
+# ── Writing ─────────────────────────────────────────────────────────────────────────────────────
+
+# Waits only for another transaction that opens the same account, in key order.
+OPEN_ACCOUNTS = """
+INSERT INTO payments.account
+    (lane, id, owner_id, kind, place, balance_vnd, balance_vnd_min, opened_at)
+SELECT x.lane, x.id, x.owner_id, x.kind, x.place, 0, x.balance_vnd_min, now()
+FROM unnest($1, $2, $3, $4, $5, $6) AS x (lane, id, owner_id, kind, place, balance_vnd_min)
+ORDER BY x.lane, x.id
+ON CONFLICT DO NOTHING
 """
 
 INSERT_TRANSFERS = """
 INSERT INTO payments.transfer
-    (position, lane, kind, amount_vnd, occurred_at, recorded_at, id, owner_id, debit_id, credit_id,
+    (position, amount_vnd, occurred_at, recorded_at, lane, kind, id, owner_id, debit_id, credit_id,
      subject_id, place_id)
-SELECT base.position | x.number, lane, kind, amount_vnd, occurred_at, now(), id, owner_id,
-       debit_id, credit_id, subject_id, place_id
+SELECT base.position | x.number, x.amount_vnd, x.occurred_at, now(), x.lane, x.kind, x.id,
+       x.owner_id, x.debit_id, x.credit_id, x.subject_id, x.place_id
 FROM (SELECT payments.event_base() AS position) base,
-     unnest($1::smallint[], $2::smallint[], $3::bigint[], $4::timestamptz[], $5::uuid[],
-            $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[]) WITH ORDINALITY
-    AS x (lane, kind, amount_vnd, occurred_at, id, owner_id, debit_id, credit_id,
-          subject_id, place_id, number)
+     unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) WITH ORDINALITY
+     AS x (lane, kind, amount_vnd, occurred_at, id, owner_id, debit_id, credit_id, subject_id,
+           place_id, number)
+"""
+
+INSERT_HOLDS = """
+INSERT INTO payments.hold
+    (lane, kind, amount_vnd, occurred_at, recorded_at, expires_at, id, owner_id, debit_id,
+     credit_id, subject_id, place_id)
+SELECT x.lane, x.kind, x.amount_vnd, x.occurred_at, now(), x.expires_at, x.id, x.owner_id,
+       x.debit_id, x.credit_id, x.subject_id, x.place_id
+FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+     AS x (lane, kind, amount_vnd, occurred_at, id, owner_id, debit_id, credit_id, subject_id,
+           place_id, expires_at)
+"""
+
+INSERT_HOLD_ENDS = """
+INSERT INTO payments.hold_end (lane, hold_id, id, owner_id, outcome, amount_vnd, recorded_at)
+SELECT x.*, now() FROM unnest($1, $2, $3, $4, $5, $6) x
+"""
+
+INSERT_REFUNDS = """
+INSERT INTO payments.refund (lane, id, original_id, owner_id, amount_vnd)
+SELECT * FROM unnest($1, $2, $3, $4, $5)
 """
 
 INSERT_RECEIPTS = """
@@ -109,26 +181,17 @@ INSERT INTO payments.receipt
     (business_date, id, owner_id, payee_id, payment_id, suggested_id, stand_id, place_id,
      gateway, provider_id, reference, amount_vnd, direction, outcome, memo, account_no, bank_bin,
      payment_ref, detail, digest, occurred_at, recorded_at)
-SELECT * FROM unnest(
-    $1::date[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[],
-    $8::uuid[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::text[],
-    $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::bytea[],
-    $21::timestamptz[], $22::timestamptz[])
+SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+                     $18, $19, $20, $21, $22)
 """
 
-# The rows are locked already.
-UPDATE_ACCOUNTS = """
-UPDATE payments.account a SET balance_vnd = a.balance_vnd + x.delta_vnd
-FROM unnest($1::smallint[], $2::uuid[], $3::bigint[]) AS x (lane, id, delta_vnd)
-WHERE a.lane = x.lane AND a.id = x.id
-"""
+MOVE_BALANCES = "SELECT payments.move_balances($1, $2, $3, $4, $5, $6)"
 
 # The rows are locked already.
 UPDATE_PAYMENTS = """
 UPDATE payments.payment p
 SET state = x.state, received_vnd = x.received_vnd, ended_at = x.ended_at
-FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[])
-    AS x (id, state, received_vnd, ended_at)
+FROM unnest($1, $2, $3, $4) AS x (id, state, received_vnd, ended_at)
 WHERE p.id = x.id
 """
 
@@ -137,7 +200,7 @@ INSERT_EVENTS = """
 INSERT INTO payments.event (position, kind, owner_id, subject_id, data, at)
 SELECT base.position | x.number, x.kind, x.owner_id, x.subject_id, x.data::jsonb, x.at
 FROM (SELECT payments.event_base() AS position) base,
-     unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])
-     WITH ORDINALITY AS x (kind, owner_id, subject_id, data, at, number)
+     unnest($1, $2, $3, $4, $5) WITH ORDINALITY
+     AS x (kind, owner_id, subject_id, data, at, number)
 """
 NOTIFY = "SELECT pg_notify('payments_event', '')"

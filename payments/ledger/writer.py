@@ -14,8 +14,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
+import numpy as np
+import psycopg
 
 from payments import settlement
 from payments.confirmation import Confirmation
@@ -25,21 +26,23 @@ from payments.errors import (
     LedgerBusy,
     LedgerClosed,
     LedgerUnavailable,
-    NotDurable,
     PostTooLarge,
     SettlementFailed,
 )
-from payments.ledger import batch, statements
+from payments.ledger import batch, plain
 from payments.ledger.accounts import AccountKind, AccountName
 from payments.ledger.batch import AccountsMissing
+from payments.ledger.connection import NoConnection, connect, is_conflict, is_transient
 from payments.ledger.items import Answer, Fact, Item, Posting, Settling
-from payments.ledger.transfer import Outcome, Transfer, TransferKind
+from payments.ledger.orders import Order
+from payments.ledger.records import TRANSFER_DTYPE, Array, pack
+from payments.ledger.transfer import OUTCOMES, Outcome, Transfer, TransferKind
 from payments.payment import AMOUNT_VND_MAX, AMOUNT_VND_MIN
 
 BATCH_MAX = 8_000
-"""Transfers in one commit: beyond it the rate no longer grows, only the wait does."""
+"""Orders in one commit: beyond it the rate no longer grows, only the wait does."""
 QUEUE_MAX = 50_000
-"""Transfers that may wait: a few seconds of work, and bounded memory."""
+"""Orders that may wait: a few seconds of work, and bounded memory."""
 ACCOUNTS_KNOWN_MAX = 200_000
 """Accounts remembered to exist; the memory is emptied when it is full."""
 RETRY_SECONDS = 20.0
@@ -49,19 +52,7 @@ PAUSE_SECONDS_MAX = 1.0
 COMMAND_SECONDS_MAX = 60.0
 CONFLICT_COUNT_MAX = 3
 """Runs of a batch that another writer disturbs before it is treated as broken."""
-DURABLE = {
-    "fsync": {"on"},
-    "full_page_writes": {"on"},
-    "synchronous_commit": {"on", "remote_write", "remote_apply"},
-}
-TRANSIENT = ("08", "25006", "53", "57", "58")
-"""Beginnings of SQLSTATEs that say the server, not the item, is in trouble."""
-
 log = logging.getLogger("payments.ledger")
-
-
-class _NoConnection(Exception):
-    """Whatever keeps us from connecting, it is never the fault of what waits."""
 
 
 class CashSale(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,12 +89,14 @@ class Ledger:
         self._task: asyncio.Task[None] | None = None
         self._connection: Any = None
         self._known: set[UUID] = set()
+        self._is_plain = True
+        """Whether the last transfers were all new and within limits, so the next ones may be."""
         self.batch_count = 0
         """Commits so far."""
 
     @property
     def queued(self) -> int:
-        """Transfers and confirmations that wait for their commit."""
+        """Orders and confirmations that wait for their commit."""
         return self._queued
 
     async def start(self) -> None:
@@ -112,7 +105,7 @@ class Ledger:
         Raises: NotDurable; whatever the driver raises where there is no database.
         """
         assert self._task is None
-        self._connection = await self._connect()
+        self._connection = await connect(self._dsn, self._role)
         self._is_open = True
         self._task = asyncio.create_task(self._run(), name="ledger")
 
@@ -129,22 +122,42 @@ class Ledger:
 
     async def post(
         self,
-        *transfers: Transfer,
+        *orders: Order,
         linked: bool = False,
         opening: Sequence[AccountName] = (),
         facts: Sequence[Fact] = (),
     ) -> list[Outcome]:
-        """Each transfer's outcome, in order, once what was posted is durable.
+        """Each order's outcome, in order, once what was posted is durable.
 
         `linked`: all or none, of one owner. `opening`: accounts to open where they do not exist.
-        `facts`: events to append if every transfer is posted by this very call.
+        `facts`: events to append if every order is posted by this very call.
         Raises: LedgerBusy, LedgerUnavailable, LedgerClosed, PostTooLarge.
         """
-        if not transfers:
+        if not orders:
             return []
+        transfers = [one for one in orders if isinstance(one, Transfer)]
+        packed = pack(transfers) if len(transfers) == len(orders) else None
         answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
-        self._enqueue(Posting(transfers, linked, opening, facts, answer))
+        item = Posting(answer, len(orders), packed, orders, linked, opening, facts)
+        self._enqueue(item)
         return await answer
+
+    async def post_array(self, transfers: Array) -> Array:
+        """Each transfer's outcome by its number in `OUTCOMES`, once what was posted is durable.
+
+        `transfers` is an array of `TRANSFER_DTYPE`, of any length: it is posted in batches.
+        Raises: LedgerBusy, LedgerUnavailable, LedgerClosed; what came before stands.
+        """
+        assert transfers.dtype == TRANSFER_DTYPE
+        outcomes = np.full(len(transfers), _POSTED, np.uint8)
+        for start in range(0, len(transfers), self._batch_max):
+            part = transfers[start : start + self._batch_max]
+            answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+            self._enqueue(Posting(answer, len(part), part.tobytes()))
+            told = await answer
+            if told.count(Outcome.POSTED) != len(told):
+                outcomes[start : start + len(part)] = [_NUMBERS[one] for one in told]
+        return outcomes
 
     async def settle(
         self, confirmation: Confirmation, *, receipt_id: UUID, now: datetime
@@ -246,21 +259,19 @@ class Ledger:
             failed = SettlementFailed(item.receipt_id)
             failed.__cause__ = error
             _fail(item, failed)
-        elif len(item.transfers) == 1 or item.is_linked:
-            log.error("transfer %s is refused", item.transfers[0].id, exc_info=error)
+        elif item.size == 1 or item.is_linked:
+            log.error("an order is refused: %s", item.orders or item.packed, exc_info=error)
             if not item.answer.done():
                 item.answer.set_result([Outcome.FAILED] * item.size)
         else:
             await self._commit_halves(item)
 
     async def _commit_halves(self, item: Posting) -> None:
-        middle = len(item.transfers) // 2
         outcomes: list[Outcome] = []
-        for part in (item.transfers[:middle], item.transfers[middle:]):
-            answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
-            await self._commit([Posting(part, False, item.opening, (), answer)])
+        for part in _halves(item):
+            await self._commit([part])
             try:
-                outcomes += answer.result()
+                outcomes += part.answer.result()
             except LedgerUnavailable as error:
                 _fail(item, error)
                 return
@@ -282,13 +293,13 @@ class Ledger:
             try:
                 return await self._write_once(items)
             except Exception as error:
-                if _is_conflict(error) and conflict_count < CONFLICT_COUNT_MAX:
+                if _is_disturbed(error) and conflict_count < CONFLICT_COUNT_MAX:
                     conflict_count += 1
                     self._known.clear()
                     continue
-                if not _is_transient(error):
+                if not is_transient(error):
                     raise
-                self._give_up_connection(items, error)
+                await self._give_up_connection(items, error)
                 if clock() > deadline:
                     raise LedgerUnavailable(str(error)) from error
             await asyncio.sleep(pause)
@@ -297,64 +308,92 @@ class Ledger:
     async def _write_once(self, items: Sequence[Item]) -> list[Answer]:
         if self._connection is None:
             try:
-                self._connection = await self._connect()
+                self._connection = await connect(self._dsn, self._role)
             except Exception as error:
-                raise _NoConnection(f"{type(error).__name__}: {error}") from error
-        answers = await batch.run(self._connection, items, self._known)
-        self.batch_count += 1
+                raise NoConnection(f"{type(error).__name__}: {error}") from error
         if len(self._known) > ACCOUNTS_KNOWN_MAX:
             self._known.clear()
+        async with asyncio.timeout(COMMAND_SECONDS_MAX):
+            await self._open_accounts(items)
+            answers = await self._write_plain(items)
+            if answers is None:
+                answers = await batch.run(self._connection, items, self._known)
+                self._is_plain = all(
+                    _is_plain(one, told) for one, told in zip(items, answers, strict=True)
+                )
+        self.batch_count += 1
         return answers
 
-    async def _connect(self) -> Any:
-        settings = {"application_name": "payments-ledger", "jit": "off", "timezone": "UTC"}
-        if self._role is not None:
-            settings["role"] = self._role
-        connection = await asyncpg.connect(
-            self._dsn,
-            server_settings=settings,
-            timeout=10,
-            command_timeout=COMMAND_SECONDS_MAX,
-        )
-        try:
-            for name, value in await connection.fetch(statements.DURABLE_SETTINGS):
-                if value not in DURABLE[name]:
-                    raise NotDurable(name, value)
-        except BaseException:
-            await connection.close()
-            raise
-        return connection
+    async def _open_accounts(self, items: Sequence[Item]) -> None:
+        """Accounts that come along with orders; empty ones harm nobody if the orders fail."""
+        postings = (item for item in items if isinstance(item, Posting))
+        new = {name for item in postings for name in item.opening if name.id not in self._known}
+        if new:
+            await batch.open_accounts(self._connection, new)
+            self._known.update(name.id for name in new)
 
-    def _give_up_connection(self, items: Sequence[Item], error: Exception) -> None:
+    async def _write_plain(self, items: Sequence[Item]) -> list[Answer] | None:
+        """The fast way for what is likely to be all new and all within limits; None if it is not."""
+        if not self._is_plain:
+            return None
+        packed: list[bytes] = []
+        facts: list[Fact] = []
+        for item in items:
+            if not isinstance(item, Posting) or item.packed is None:
+                return None
+            packed.append(item.packed)
+            facts.extend(item.facts)
+        try:
+            if not await plain.post(self._connection, b"".join(packed), facts):
+                return None
+        except psycopg.Error as error:
+            if not is_conflict(error):
+                raise
+            return None
+        return [[Outcome.POSTED] * item.size for item in items]
+
+    async def _give_up_connection(self, items: Sequence[Item], error: Exception) -> None:
         """From here on nobody knows whether the last commit stands; running it again will tell."""
         log.warning("the database is gone, %d items wait: %s", len(items), error)
         if self._connection is not None:
-            self._connection.terminate()
+            await self._connection.close()
             self._connection = None
         for item in items:
             if isinstance(item, Settling):
                 item.may_stand = True
 
 
-def _is_transient(error: Exception) -> bool:
-    """Whether the server or the line is in trouble, not the batch."""
-    if isinstance(error, _NoConnection | OSError | TimeoutError):
+_NUMBERS = {outcome: number for number, outcome in enumerate(OUTCOMES)}
+_POSTED = _NUMBERS[Outcome.POSTED]
+
+
+def _is_plain(item: Item, answer: Answer) -> bool:
+    """Whether the fast way would have done; what can never take it says nothing."""
+    if isinstance(item, Settling) or item.packed is None:
         return True
-    if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "").startswith(TRANSIENT)
-    # The driver itself has lost its way, as it may when a line breaks at a bad moment.
-    return isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
+    assert isinstance(answer, list)
+    return answer.count(Outcome.POSTED) == len(answer)
 
 
-def _is_conflict(error: Exception) -> bool:
+def _is_disturbed(error: Exception) -> bool:
     """Whether another writer was in the way; the next run sees what it did."""
-    return isinstance(
-        error,
-        AccountsMissing
-        | asyncpg.UniqueViolationError
-        | asyncpg.DeadlockDetectedError
-        | asyncpg.SerializationError,
-    )
+    return isinstance(error, AccountsMissing) or is_conflict(error)
+
+
+def _halves(item: Posting) -> list[Posting]:
+    """An item as two, answered on their own."""
+    middle = item.size // 2
+    parts = []
+    for piece in (slice(None, middle), slice(middle, None)):
+        packed = None
+        if item.packed is not None:
+            width = TRANSFER_DTYPE.itemsize
+            start, stop, _ = piece.indices(item.size)
+            packed = item.packed[start * width : stop * width]
+        size = len(range(*piece.indices(item.size)))
+        answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+        parts.append(Posting(answer, size, packed, item.orders[piece], False, item.opening))
+    return parts
 
 
 def _fail(item: Item, error: Exception) -> None:
