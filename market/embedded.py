@@ -56,6 +56,8 @@ class Cluster:
     """A PostgreSQL cluster in `data`, run without root, without TCP, without system changes."""
 
     data: Path
+    settings: tuple[str, ...] = ()
+    """More of them, as `name=value`; a server that runs already keeps the ones it has."""
 
     def __post_init__(self) -> None:
         """The same directory whatever the working directory becomes."""
@@ -235,7 +237,7 @@ class Cluster:
             raise EmbeddedError(f"PostgreSQL was not ready after {START_SECONDS_MAX} s.")
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
-        settings = [f"--{setting}" for setting in (*DURABLE, *TUNING)]
+        settings = [f"--{setting}" for setting in (*TUNING, *self.settings, *DURABLE)]
         with self._log.open("ab") as log:
             server = subprocess.Popen(
                 [
