@@ -103,6 +103,12 @@ def _parser() -> argparse.ArgumentParser:
     audit = add("audit", _audit, "prove that the ledger adds up", data)
     audit.add_argument("--json", action="store_true", help="answer as JSON")
     audit.add_argument("--quiet", action="store_true", help="no progress")
+    audit.add_argument(
+        "--heads", type=Path, metavar="FILE", help="heads of the hash chain kept earlier"
+    )
+    audit.add_argument(
+        "--write-heads", type=Path, metavar="FILE", help="keep the heads, if everything agrees"
+    )
     return parser
 
 
@@ -173,7 +179,13 @@ def _db(options: argparse.Namespace, settings: Settings) -> int:
 def _audit(options: argparse.Namespace, settings: Settings) -> int:
     from market.commands import database
 
-    return database.audit(settings, as_json=options.json, quiet=options.quiet)
+    return database.audit(
+        settings,
+        as_json=options.json,
+        quiet=options.quiet,
+        heads=options.heads,
+        write_heads=options.write_heads,
+    )
 
 
 if __name__ == "__main__":

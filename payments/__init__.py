@@ -20,6 +20,7 @@ from payments.confirmation import Confirmation
 from payments.errors import (
     AmountOutOfRange,
     CashRefused,
+    ChainBroken,
     CodeInvalid,
     CodeTaken,
     ConfirmationInvalid,
@@ -52,6 +53,8 @@ from payments.ledger.balances import (
     open_accounts,
     statement,
 )
+from payments.ledger.chain import ChainHead, ChainHeads, Sealed, seal
+from payments.ledger.chain import heads as chain_heads
 from payments.ledger.orders import Hold, Order, PostHold, Refund, Reversal, VoidHold
 from payments.ledger.records import TRANSFER_DTYPE
 from payments.ledger.transfer import OUTCOMES, Outcome, Transfer, TransferKind
@@ -90,6 +93,9 @@ __all__ = [
     "AmountOutOfRange",
     "CashRefused",
     "CashSale",
+    "ChainBroken",
+    "ChainHead",
+    "ChainHeads",
     "CodeInvalid",
     "CodeTaken",
     "Confirmation",
@@ -125,6 +131,7 @@ __all__ = [
     "Refund",
     "Report",
     "Reversal",
+    "Sealed",
     "Settled",
     "SettlementFailed",
     "SettlementOutcome",
@@ -140,6 +147,7 @@ __all__ = [
     "balance_vnd",
     "balance_vnd_at",
     "cancel_payment",
+    "chain_heads",
     "continue_after_restore",
     "events_after",
     "expire_payments",
@@ -158,6 +166,7 @@ __all__ = [
     "register_payee",
     "register_stand",
     "retire_payee",
+    "seal",
     "spoken_vnd",
     "statement",
     "takings",

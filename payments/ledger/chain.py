@@ -49,7 +49,7 @@ class Sealed(msgspec.Struct, frozen=True):
     """Another sealer was at work: nothing was done."""
 
 
-class Head(msgspec.Struct, frozen=True):
+class ChainHead(msgspec.Struct, frozen=True):
     """The last link of a lane's chain."""
 
     lane: int
@@ -59,7 +59,7 @@ class Head(msgspec.Struct, frozen=True):
     position_last: int
 
 
-class Heads(msgspec.Struct, frozen=True):
+class ChainHeads(msgspec.Struct, frozen=True):
     """Where the chains end. Kept outside the database, they prove everything up to there.
 
     `number` and `hash` are those of the last round, which closes over all lanes: it alone would do,
@@ -70,7 +70,7 @@ class Heads(msgspec.Struct, frozen=True):
     hash: str = ZERO.hex()
     position: int = 0
     sealed_at: datetime | None = None
-    lanes: tuple[Head, ...] = ()
+    lanes: tuple[ChainHead, ...] = ()
 
 
 async def seal(
@@ -97,25 +97,25 @@ async def seal(
         await writer.close()
 
 
-async def heads(db: AsyncSession) -> Heads:
+async def heads(db: AsyncSession) -> ChainHeads:
     """Where the chains end now; needs a role that may see the seals."""
     connection = await db.connection()
     rows = (await connection.execute(text(HEADS))).all()
     return heads_of([row._asdict() for row in rows])
 
 
-def heads_of(rows: list[dict[str, Any]]) -> Heads:
+def heads_of(rows: list[dict[str, Any]]) -> ChainHeads:
     """What the rows of `HEADS` say."""
     lanes = tuple(
-        Head(row["lane"], row["number"], row["hash"].hex(), row["position_last"])
+        ChainHead(row["lane"], row["number"], row["hash"].hex(), row["position_last"])
         for row in rows
         if row["lane"] != ROUNDS
     )
     for row in rows:
         if row["lane"] == ROUNDS:
             at = row["sealed_at"]
-            return Heads(row["number"], row["hash"].hex(), row["position_last"], at, lanes)
-    return Heads(lanes=lanes)
+            return ChainHeads(row["number"], row["hash"].hex(), row["position_last"], at, lanes)
+    return ChainHeads(lanes=lanes)
 
 
 class _Sealer:

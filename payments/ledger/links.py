@@ -79,8 +79,8 @@ def link_over_links(
         number,
         min(link.position_first for link in links),
         max(link.position_last for link in links),
-        sum(link.row_count for link in links),
-        sum(link.amount_vnd for link in links),
+        _wrapped(sum(link.row_count for link in links)),
+        _wrapped(sum(link.amount_vnd for link in links)),
     )
     ids = b"".join(_ROUND_ID.pack(link.lane, link.number) for link in links)
     return _link(head, ids, b"".join(link.hash for link in links), previous, sealed_at)
@@ -120,8 +120,30 @@ def short(leaves: bytes) -> bytes:
     return table[:, :SHORT_BYTES].tobytes()
 
 
+def closes(link: Link, leaves: bytes) -> bool:
+    """Whether a link's hash is that of its own columns and these whole leaves."""
+    head = (
+        link.lane,
+        link.number,
+        link.position_first,
+        link.position_last,
+        link.row_count,
+        link.amount_vnd,
+    )
+    return _hash(head, leaves, link.previous, link.sealed_at) == link.hash
+
+
+def _wrapped(total: int) -> int:
+    """Within 64 bits, as numpy sums: honest sums never leave them, forged ones may."""
+    return (total + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
 def _link(head: _Head, ids: bytes, leaves: bytes, previous: bytes, sealed_at: datetime) -> Link:
     assert len(ids) // ID_BYTES == len(leaves) // LEAF_BYTES > 0
-    sealed_us = (sealed_at - EPOCH) // timedelta(microseconds=1)
-    found = sha256(_HEAD.pack(previous, *head, sealed_us) + leaves).digest()
+    found = _hash(head, leaves, previous, sealed_at)
     return Link(*head, ids, short(leaves), previous, found, sealed_at)
+
+
+def _hash(head: _Head, leaves: bytes, previous: bytes, sealed_at: datetime) -> bytes:
+    sealed_us = (sealed_at - EPOCH) // timedelta(microseconds=1)
+    return sha256(_HEAD.pack(previous, *head, sealed_us) + leaves).digest()
