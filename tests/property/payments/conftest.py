@@ -1,0 +1,46 @@
+"""How much is tried, and from which seed: both can be chosen, and what was used is told."""
+
+from random import SystemRandom
+
+import pytest
+
+import payments
+
+
+@pytest.fixture(scope="session")
+def operation_count(pytestconfig: pytest.Config) -> int:
+    return pytestconfig.getoption("--ledger-operations")
+
+
+@pytest.fixture
+def ledger_seed(request: pytest.FixtureRequest) -> int:
+    """Given, or a new one for every run; told in the summary, so that a failure can be replayed."""
+    given = request.config.getoption("--ledger-seed")
+    seed = SystemRandom().randrange(2**32) if given is None else given
+    request.node.user_properties.append(("ledger seed", seed))
+    return seed
+
+
+@pytest.hookimpl
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Told of every run; a conftest of a folder is heard only for what was collected from it."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            told = dict(getattr(report, "user_properties", ()))
+            if getattr(report, "when", "") == "call" and "ledger seed" in told:
+                name = report.nodeid.rpartition("::")[2]
+                tried = told.get("operations", "")
+                terminalreporter.write_line(
+                    f"{name}: {tried} operations, replay with --ledger-seed {told['ledger seed']}"
+                )
+
+
+@pytest.fixture
+def problems_of(database_url: str):
+    """What the audit names; an id that two owners of different lanes use is none of them here."""
+
+    async def problems() -> list[str]:
+        report = await payments.audit(database_url)
+        return [str(one) for one in report.problems if one.check != "no transfer twice"]
+
+    return problems
