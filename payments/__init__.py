@@ -18,6 +18,9 @@ from payments.checkout import (
 )
 from payments.confirmation import Confirmation
 from payments.errors import (
+    AccountClosed,
+    AccountNotEmpty,
+    AccountUnknown,
     AmountOutOfRange,
     CashRefused,
     ChainBroken,
@@ -28,6 +31,8 @@ from payments.errors import (
     LedgerClosed,
     LedgerError,
     LedgerUnavailable,
+    LimitRefused,
+    LimitsInvalid,
     NotDurable,
     PayeeRetired,
     PayeeTaken,
@@ -40,23 +45,35 @@ from payments.errors import (
     PostTooLarge,
     SettlementFailed,
     StandIdReused,
+    StatementCursorUnknown,
 )
 from payments.events import Event, continue_after_restore, events_after
 from payments.ledger.accounts import AccountKind, AccountName, account_id
 from payments.ledger.audit import Problem, Report, audit
 from payments.ledger.balances import (
     AccountView,
-    Entry,
     accounts_of,
     balance_vnd,
     balance_vnd_at,
+)
+from payments.ledger.bookkeeping import Fed, feed_statements, rebuild_statements
+from payments.ledger.files import FileUnreadable, Line, post_file
+from payments.ledger.holds import expire_holds
+from payments.ledger.opening import (
+    Limits,
+    close_account,
+    freeze_account,
+    limit_account,
+    open_account,
     open_accounts,
-    statement,
+    unfreeze_account,
 )
 from payments.ledger.chain import ChainHead, ChainHeads, Sealed, seal
 from payments.ledger.chain import heads as chain_heads
 from payments.ledger.orders import Hold, Order, PostHold, Refund, Reversal, VoidHold
+from payments.ledger.partitions import Kept, keep_partitions
 from payments.ledger.records import TRANSFER_DTYPE
+from payments.ledger.statement_pages import Entry, statement
 from payments.ledger.transfer import OUTCOMES, Outcome, Transfer, TransferKind
 from payments.ledger.writer import CashSale, Ledger
 from payments.memo import find_codes, is_code, new_code
@@ -87,8 +104,11 @@ __all__ = [
     "AMOUNT_VND_MIN",
     "OUTCOMES",
     "TRANSFER_DTYPE",
+    "AccountClosed",
     "AccountKind",
     "AccountName",
+    "AccountNotEmpty",
+    "AccountUnknown",
     "AccountView",
     "AmountOutOfRange",
     "CashRefused",
@@ -102,12 +122,19 @@ __all__ = [
     "ConfirmationInvalid",
     "Entry",
     "Event",
+    "Fed",
+    "FileUnreadable",
     "Hold",
+    "Kept",
     "Ledger",
     "LedgerBusy",
     "LedgerClosed",
     "LedgerError",
     "LedgerUnavailable",
+    "LimitRefused",
+    "Limits",
+    "LimitsInvalid",
+    "Line",
     "NotDurable",
     "Notice",
     "OpenPayment",
@@ -136,6 +163,7 @@ __all__ = [
     "SettlementFailed",
     "SettlementOutcome",
     "StandIdReused",
+    "StatementCursorUnknown",
     "Taking",
     "Transfer",
     "TransferKind",
@@ -146,20 +174,29 @@ __all__ = [
     "audit",
     "balance_vnd",
     "balance_vnd_at",
-    "cancel_payment",
     "chain_heads",
+    "cancel_payment",
+    "close_account",
     "continue_after_restore",
     "events_after",
+    "expire_holds",
     "expire_payments",
+    "feed_statements",
     "find_codes",
+    "freeze_account",
     "is_code",
     "keep_notice",
+    "keep_partitions",
+    "limit_account",
     "migrate",
     "new_code",
     "notices",
+    "open_account",
     "open_accounts",
     "open_payment",
     "payment",
+    "post_file",
+    "rebuild_statements",
     "receipts_for",
     "receipts_of",
     "receipts_to_resolve",
@@ -170,5 +207,6 @@ __all__ = [
     "spoken_vnd",
     "statement",
     "takings",
+    "unfreeze_account",
     "write_vietqr",
 ]

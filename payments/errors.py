@@ -233,3 +233,79 @@ class ChainBroken(LedgerError):
         )
         self.position = position
         self.watermark = watermark
+
+
+# ── Accounts ────────────────────────────────────────────────────────────────────────────────────
+
+
+class AccountUnknown(LedgerError):
+    """The owner has no such account."""
+
+    code = "account_unknown"
+
+    def __init__(self, account_id: UUID) -> None:
+        super().__init__(f"There is no account {account_id}.")
+        self.account_id = account_id
+
+
+class AccountClosed(LedgerError):
+    """A closed account stays closed, and as it was."""
+
+    code = "account_closed"
+
+    def __init__(self, account_id: UUID) -> None:
+        super().__init__(f"Account {account_id} is closed.")
+        self.account_id = account_id
+
+
+class AccountNotEmpty(LedgerError):
+    """An account is closed only when it holds nothing and no hold waits for it."""
+
+    code = "account_not_empty"
+
+    def __init__(
+        self, account_id: UUID, *, balance_vnd: int, held_in_vnd: int, held_out_vnd: int
+    ) -> None:
+        super().__init__(
+            f"Account {account_id} holds {balance_vnd} đ; holds may still bring {held_in_vnd} đ"
+            f" and take {held_out_vnd} đ."
+        )
+        self.account_id = account_id
+        self.balance_vnd = balance_vnd
+        self.held_in_vnd = held_in_vnd
+        self.held_out_vnd = held_out_vnd
+
+
+class LimitsInvalid(LedgerError):
+    """Limits that no account could keep, or not in the ledger's range."""
+
+    code = "limits_invalid"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Not limits: {reason}.")
+        self.reason = reason
+
+
+class LimitRefused(LedgerError):
+    """The account already holds less, or open holds may bring it below the new smallest balance."""
+
+    code = "limit_refused"
+
+    def __init__(self, account_id: UUID, *, balance_vnd_min: int, free_vnd: int) -> None:
+        super().__init__(
+            f"Account {account_id} may fall to {free_vnd} đ already, below {balance_vnd_min} đ."
+        )
+        self.account_id = account_id
+        self.balance_vnd_min = balance_vnd_min
+        self.free_vnd = free_vnd
+
+
+class StatementCursorUnknown(LedgerError):
+    """A statement cannot go on after an entry that its account does not have."""
+
+    code = "statement_cursor_unknown"
+
+    def __init__(self, account_id: UUID, position: int) -> None:
+        super().__init__(f"Account {account_id} has no entry {position}.")
+        self.account_id = account_id
+        self.position = position

@@ -1,91 +1,82 @@
-"""What accounts hold, now or at a past instant, and what moved on them. Reads only."""
+"""What accounts hold, now or at a past instant. Reads only."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Literal
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, case, func, or_
-from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from payments.ledger.accounts import (
-    DEBIT_NORMAL,
-    OPENED_AT_ONCE,
-    AccountKind,
-    AccountName,
-    balance_vnd_min,
-    lane_of,
+from payments.ledger.accounts import AccountKind, AccountName, lane_of
+from payments.ledger.reading import (
+    BEFORE_DAY,
+    DAY,
+    MINE,
+    RECORDED_AFTER,
+    RECORDED_UNTIL,
+    TAIL,
+    Clock,
+    query,
+    read,
 )
-from payments.ledger.transfer import TransferKind
-from payments.tables import AccountRow, TransferRow
-
-PAGE_MAX = 1_000
-FIRST = UUID(int=0)
-"""Before the first transfer."""
-
-Clock = Literal["occurred", "recorded"]
-"""When it happened by the provider's telling, or when the database wrote it down."""
+from payments.tables import AccountRow
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """An account and its balance on its normal side."""
+    """An account as it stands; what it holds counts on its normal side."""
 
     id: UUID
     owner_id: UUID
     kind: AccountKind
     place: str
     balance_vnd: int
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One transfer as one of its accounts sees it: positive where the balance grew."""
-
-    transfer_id: UUID
-    amount_vnd: int
-    kind: TransferKind
-    other_id: UUID
-    subject_id: UUID
-    place_id: UUID
-    occurred_at: datetime
-    recorded_at: datetime
-
-
-async def open_accounts(db: AsyncSession, owner_id: UUID, *, now: datetime) -> None:
-    """The owner's accounts stand, but for those of a bank account or an acquirer, which are opened
-    with the first money. Repeatable.
-    """
-    names = [AccountName(owner_id, kind, place) for kind, place in OPENED_AT_ONCE]
-    rows = [
-        {
-            "lane": lane_of(owner_id),
-            "id": name.id,
-            "owner_id": owner_id,
-            "kind": name.kind.value,
-            "place": name.place,
-            "balance_vnd": 0,
-            "balance_vnd_min": balance_vnd_min(name.kind),
-            "opened_at": now,
-        }
-        for name in sorted(names, key=lambda name: name.id)
-    ]
-    await db.exec(insert(AccountRow).values(rows).on_conflict_do_nothing())
+    held_in_vnd: int = 0
+    """What open holds may still bring in."""
+    held_out_vnd: int = 0
+    """What open holds may still take out: it is not to be spent."""
+    balance_vnd_min: int | None = None
+    balance_vnd_max: int | None = None
+    out_vnd_max: int | None = None
+    """What may leave it on one Vietnamese day."""
+    out_vnd: int = 0
+    """What left it on the day `out_on`; kept only where there is such a limit."""
+    out_on: date | None = None
+    opened_at: datetime | None = None
+    frozen_at: datetime | None = None
+    closed_at: datetime | None = None
 
 
 async def accounts_of(db: AsyncSession, owner_id: UUID) -> Sequence[AccountView]:
-    """Every account of an owner with its balance now."""
+    """Every account of an owner as it stands now, closed ones too."""
     rows = await db.exec(
         select(AccountRow)
         .where(AccountRow.lane == lane_of(owner_id), AccountRow.owner_id == owner_id)
         .order_by(col(AccountRow.kind), col(AccountRow.place))
         .execution_options(populate_existing=True)
     )
-    return [
-        AccountView(row.id, row.owner_id, AccountKind(row.kind), row.place, row.balance_vnd)
-        for row in rows.all()
-    ]
+    return [view_of(row) for row in rows.all()]
+
+
+def view_of(row: AccountRow) -> AccountView:
+    """The account for others than this package."""
+    return AccountView(
+        id=row.id,
+        owner_id=row.owner_id,
+        kind=AccountKind(row.kind),
+        place=row.place,
+        balance_vnd=row.balance_vnd,
+        held_in_vnd=row.held_in_vnd,
+        held_out_vnd=row.held_out_vnd,
+        balance_vnd_min=row.balance_vnd_min,
+        balance_vnd_max=row.balance_vnd_max,
+        out_vnd_max=row.out_vnd_max,
+        out_vnd=row.out_vnd,
+        out_on=row.out_on,
+        opened_at=row.opened_at,
+        frozen_at=row.frozen_at,
+        closed_at=row.closed_at,
+    )
 
 
 async def balance_vnd(db: AsyncSession, name: AccountName) -> int:
@@ -101,53 +92,51 @@ async def balance_vnd(db: AsyncSession, name: AccountName) -> int:
 async def balance_vnd_at(
     db: AsyncSession, name: AccountName, at: datetime, by: Clock = "occurred"
 ) -> int:
-    """What an account held after everything up to and including that instant, from the journal.
+    """What an account held after everything up to and including that instant.
 
-    Reads the owner's lane: exact at any time, and as slow as the lane is long.
+    By "occurred" as it is known now: what is told late changes the past. By "recorded" as it was
+    known then, which changes no more once every transaction that began by then has ended.
     """
-    sign = 1 if name.kind in DEBIT_NORMAL else -1
-    amount = case(
-        (col(TransferRow.debit_id) == name.id, sign * col(TransferRow.amount_vnd)),
-        else_=-sign * col(TransferRow.amount_vnd),
-    )
-    clock = col(TransferRow.occurred_at if by == "occurred" else TransferRow.recorded_at)
-    rows = await db.exec(
-        select(func.coalesce(func.sum(amount), 0)).where(*_touching(name), clock <= at)
-    )
-    return int(rows.one())
+    rows = await read(db, _AT_OCCURRED if by == "occurred" else _AT_RECORDED, name, at=at)
+    return int(rows[0].balance_vnd)
 
 
-async def statement(
-    db: AsyncSession, name: AccountName, *, after: UUID = FIRST, limit: int = 100
-) -> Sequence[Entry]:
-    """A page of an account's entries in the order of their ids; continue after the last one's."""
-    assert 0 < limit <= PAGE_MAX
-    rows = await db.exec(
-        select(TransferRow)
-        .where(*_touching(name), col(TransferRow.id) > after)
-        .order_by(col(TransferRow.id))
-        .limit(limit)
-    )
-    return [_entry(name, row) for row in rows.all()]
+async def outgoing_today(db: AsyncSession, name: AccountName) -> tuple[date, int]:
+    """The database's Vietnamese day, and what was recorded as leaving the account on it."""
+    (row,) = await read(db, _OUTGOING_TODAY, name)
+    return row.today, int(row.out_vnd)
 
 
-def _touching(name: AccountName) -> tuple[ColumnElement[bool], ...]:
-    return (
-        col(TransferRow.lane) == lane_of(name.owner_id),
-        or_(col(TransferRow.debit_id) == name.id, col(TransferRow.credit_id) == name.id),
-    )
+_AT_OCCURRED = query(f"""
+{TAIL}
+SELECT fed.position AS fed_to,
+       {BEFORE_DAY.format(day=DAY.format(":at"), within="occurred_at <= :at")} AS balance_vnd
+FROM fed
+""")  # noqa: S608 - a constant
 
+_AT_RECORDED = query(f"""
+{TAIL}
+SELECT fed.position AS fed_to,
+       COALESCE((SELECT balance_vnd FROM payments.entry
+                 WHERE {MINE} AND position <= {RECORDED_AFTER.format(instant=":at")}
+                 ORDER BY position DESC LIMIT 1), 0)
+       + COALESCE((SELECT sum(amount_vnd) FROM payments.entry
+                   WHERE {MINE} AND position > {RECORDED_AFTER.format(instant=":at")}
+                     AND position <= {RECORDED_UNTIL.format(instant=":at")}
+                     AND recorded_at <= :at), 0)
+       + COALESCE((SELECT sum(amount_vnd) FROM tail WHERE recorded_at <= :at), 0) AS balance_vnd
+FROM fed
+""")  # noqa: S608 - a constant
 
-def _entry(name: AccountName, row: TransferRow) -> Entry:
-    is_debit = row.debit_id == name.id
-    grew = is_debit == (name.kind in DEBIT_NORMAL)
-    return Entry(
-        transfer_id=row.id,
-        amount_vnd=row.amount_vnd if grew else -row.amount_vnd,
-        kind=TransferKind(row.kind),
-        other_id=row.credit_id if is_debit else row.debit_id,
-        subject_id=row.subject_id,
-        place_id=row.place_id,
-        occurred_at=row.occurred_at,
-        recorded_at=row.recorded_at,
-    )
+_OUTGOING_TODAY = query(f"""
+{TAIL}
+SELECT fed.position AS fed_to, {DAY.format("now()")} AS today,
+       -COALESCE((SELECT sum(amount_vnd) FROM payments.entry
+                  WHERE {MINE} AND amount_vnd < 0
+                    AND position > {RECORDED_AFTER.format(instant="now()")}
+                    AND {DAY.format("recorded_at")} = {DAY.format("now()")}), 0)
+       - COALESCE((SELECT sum(amount_vnd) FROM tail
+                   WHERE amount_vnd < 0
+                     AND {DAY.format("recorded_at")} = {DAY.format("now()")}), 0) AS out_vnd
+FROM fed
+""")  # noqa: S608 - a constant

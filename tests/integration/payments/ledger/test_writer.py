@@ -321,7 +321,7 @@ async def test_balances_at_past_instants_and_statements_come_from_the_journal(
 
     past = [await payments.balance_vnd_at(db, sales, now + step * hour) for step in (-1, 0, 1, 2)]
     page = await payments.statement(db, sales, limit=2)
-    rest = await payments.statement(db, sales, after=page[-1].transfer_id)
+    rest = await payments.statement(db, sales, after=page[-1].position)
 
     assert past == [0, 1_000, 1_500, 1_300]
     assert await payments.balance_vnd_at(db, sales, now - hour, by="recorded") in {0, 1_300}
