@@ -1,4 +1,4 @@
-.PHONY: check test load lock migration
+.PHONY: check test load bench lock migration
 V := .venv/bin
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --quiet pyproject.toml
 
@@ -15,6 +15,9 @@ test:  ## every test; make test arguments="-k relay"
 
 load: $(V)/ruff  ## buyers, tills and officials against a running market: make load url=http://127.0.0.1:8000
 	$(V)/python -m loadtests $(if $(url),--url $(url)) $(arguments)
+
+bench: $(V)/ruff  ## every way to move money, measured in turn: make bench arguments="--quick"
+	$(V)/python -m loadtests.ledger_bench $(arguments)
 
 lock:  ## the three locks anew: names, versions, markers and hashes, no addresses (needs uv)
 	$(COMPILE) --output-file requirements-base.lock

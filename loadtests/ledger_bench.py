@@ -150,6 +150,8 @@ def main(arguments: Sequence[str]) -> int:
         command=_command(arguments),
         seed=given.seed,
         repetitions=given.repetitions,
+        seconds=given.seconds,
+        owners=given.owners,
         machine=facts,
         versions=machine.versions(),
         settings=settings,

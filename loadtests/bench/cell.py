@@ -118,10 +118,11 @@ async def measure(
     """
     await variant.open()
     try:
-        warm = await variant.run(await variant.make(WARM_COUNT_MIN), WARM_SECONDS)
+        warm_seconds = min(WARM_SECONDS, seconds)
+        warm = await variant.run(await variant.make(WARM_COUNT_MIN), warm_seconds)
         warm_rate = warm.transfers / max(warm.seconds, 0.001)
         again = await variant.run(
-            await variant.make(_count(variant, warm_rate * WARM_SECONDS)), WARM_SECONDS
+            await variant.make(_count(variant, warm_rate * warm_seconds)), warm_seconds
         )
         rate = again.transfers / max(again.seconds, 0.001)
         made = await variant.make(_count(variant, rate * seconds * HEADROOM))

@@ -1,81 +1,97 @@
 """Rows that are there already: a journal of millions, in minutes, that is right to the đồng."""
 
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
+import numpy as np
 import psycopg
 
-from loadtests.bench.load import Load
+import payments
+from loadtests.bench.load import Array, Load
 
 CHUNK = 500_000
 """Rows a transaction; a position counts to 2^20 within one."""
-
-_OWNERS = """
-CREATE TEMP TABLE bench_owner AS
-SELECT number - 1 AS number, owner_id, bank_id, sales_id, payments.lane_of(owner_id) AS lane
-FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) WITH ORDINALITY
-    AS x (owner_id, bank_id, sales_id, number)
-"""
-# Ids of version 7 that grow from the month's first moment to now, so all lie in the live partition.
-_ROWS = """
-WITH posted AS (
-    INSERT INTO payments.transfer
-        (position, amount_vnd, occurred_at, recorded_at, lane, kind, id, owner_id, debit_id,
-         credit_id, subject_id, place_id)
-    SELECT base.position | (g - %(low)s + 1), 1000 + g %% 100000, at, at, o.lane, 1, made.id,
-           o.owner_id, o.bank_id, o.sales_id, made.id, o.owner_id
-    FROM (SELECT payments.event_base() AS position) base
-    CROSS JOIN generate_series(%(low)s::bigint, %(high)s::bigint) g
-    CROSS JOIN LATERAL (
-        SELECT md5(%(seed)s || ':' || g) AS random,
-               date_trunc('month', now()) + (now() - date_trunc('month', now()))
-                   * (g::float8 / %(rows)s) AS at
-    ) drawn
-    CROSS JOIN LATERAL (
-        SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0')
-                || '7' || substr(random, 1, 3) || '8' || substr(random, 4, 15))::uuid AS id
-    ) made
-    JOIN bench_owner o ON o.number = ('x' || substr(random, 20, 7))::bit(28)::int %% %(owners)s
-    RETURNING debit_id, credit_id, amount_vnd
-), changed AS (
-    SELECT id, sum(vnd)::bigint AS vnd FROM (
-        SELECT debit_id AS id, amount_vnd AS vnd FROM posted
-        UNION ALL
-        SELECT credit_id, -amount_vnd FROM posted
-    ) entry GROUP BY id
+_EPOCH_2000_US = 946_684_800_000_000
+"""PostgreSQL counts instants from 2000."""
+_COLUMNS = (
+    ("position", ">i8"),
+    ("amount_vnd", ">i8"),
+    ("occurred_at", ">i8"),
+    ("recorded_at", ">i8"),
+    ("lane", ">i2"),
+    ("kind", ">i2"),
+    ("id", "V16"),
+    ("owner_id", "V16"),
+    ("debit_id", "V16"),
+    ("credit_id", "V16"),
+    ("subject_id", "V16"),
+    ("place_id", "V16"),
 )
-UPDATE payments.account a SET balance_vnd = a.balance_vnd + payments.debit_sign(a.kind) * c.vnd
-FROM changed c, bench_owner o
-WHERE a.lane = o.lane AND a.id = c.id AND c.id IN (o.bank_id, o.sales_id)
+_ROW = np.dtype(
+    [("columns", ">i2")]
+    + [part for name, form in _COLUMNS for part in ((f"{name}_bytes", ">i4"), (name, form))]
+)
+_HEADER, _END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+_COPY = (
+    f"COPY payments.transfer ({', '.join(name for name, _ in _COLUMNS)}) FROM STDIN (FORMAT binary)"
+)
+# Both accounts of an owner count on their normal side, which a sale makes larger.
+_BALANCES = """
+UPDATE payments.account a SET balance_vnd = a.balance_vnd + x.vnd
+FROM unnest(%s::smallint[], %s::uuid[], %s::uuid[], %s::bigint[])
+    AS x (lane, bank_id, sales_id, vnd)
+WHERE a.lane = x.lane AND a.id IN (x.bank_id, x.sales_id)
 """
 
 
 def fill(url: str, load: Load, rows: int, progress: Callable[[int], None]) -> None:
     """The journal holds `rows` more transfers of the load's owners, vacuumed and analysed.
 
-    All lie in the partition of the month that is being written: the worst case, for a partition
-    that is over is touched no more.
+    Their ids grow from the month's first moment to now, so all lie in the partition that is being
+    written: the worst case, for the partition of a month that is over is touched no more.
     """
-    owners = load.owners
+    now = datetime.fromtimestamp(time.time(), UTC)
+    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    instants_ms = np.linspace(month.timestamp() * 1_000, now.timestamp() * 1_000, rows, False)
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            _OWNERS,
-            (
-                [one.id for one in owners],
-                [one.bank_id for one in owners],
-                [one.sales_id for one in owners],
-            ),
-        )
-        connection.execute("ANALYZE bench_owner")
-        for low in range(1, rows + 1, CHUNK):
-            high = min(low + CHUNK - 1, rows)
-            connection.execute(
-                _ROWS,
-                {
-                    "low": low, "high": high, "rows": rows, "seed": str(load.seed),
-                    "owners": len(owners),
-                },
-            )  # fmt: skip
-            progress(high)
+        for low in range(0, rows, CHUNK):
+            ms = instants_ms[low : low + CHUNK].astype(np.int64)
+            with connection.transaction():
+                _append(connection, load, ms)
+            progress(low + len(ms))
         connection.execute("VACUUM (ANALYZE) payments.transfer")
         connection.execute("VACUUM (ANALYZE) payments.account")
         connection.execute("CHECKPOINT")
+
+
+def _append(connection: "psycopg.Connection[tuple[object, ...]]", load: Load, ms: Array) -> None:
+    chosen = load.choose("uniform", len(ms))
+    base = connection.execute("SELECT payments.event_base()").fetchone()
+    assert base is not None
+    records = load.records_of(chosen)
+    made = np.zeros(len(ms), _ROW)
+    made["columns"] = len(_COLUMNS)
+    for name, form in _COLUMNS:
+        made[f"{name}_bytes"] = np.dtype(form).itemsize
+    for name in ("owner_id", "debit_id", "credit_id", "place_id", "amount_vnd"):
+        made[name] = records[name]
+    made["id"] = made["subject_id"] = load.ids_at(ms)
+    made["occurred_at"] = made["recorded_at"] = ms * 1_000 - _EPOCH_2000_US
+    made["kind"] = int(payments.TransferKind.OTHER)
+    lanes = np.array([owner.lane for owner in load.owners])
+    made["lane"] = lanes[chosen]
+    made["position"] = int(str(base[0])) + 1 + np.arange(len(ms))
+    with connection.cursor().copy(_COPY.encode()) as copy:
+        copy.write(_HEADER + made.tobytes() + _END)
+    sums = np.zeros(len(load.owners), np.int64)
+    np.add.at(sums, chosen, records["amount_vnd"].astype(np.int64))
+    connection.execute(
+        _BALANCES,
+        (
+            lanes.tolist(),
+            [owner.bank_id for owner in load.owners],
+            [owner.sales_id for owner in load.owners],
+            sums.tolist(),
+        ),
+    )

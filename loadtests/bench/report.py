@@ -31,6 +31,8 @@ class Run:
     command: str
     seed: int
     repetitions: int
+    seconds: float
+    owners: int
     machine: dict[str, str]
     versions: dict[str, str]
     settings: dict[str, str]
@@ -48,6 +50,8 @@ def summary(run: Run) -> dict[str, Any]:
         "command": run.command,
         "seed": run.seed,
         "repetitions": run.repetitions,
+        "seconds": run.seconds,
+        "owners": run.owners,
         "machine": run.machine,
         "versions": run.versions,
         "settings": run.settings,
@@ -120,7 +124,7 @@ def page(run: Run) -> str:
             "again, on the same machine, and a repetition's ratio is taken within that repetition.",
             "Rates of other machines differ; the ratios are what to compare.",
             "",
-            "    make bench                                           # all of it, about an hour",
+            "    make bench                                           # all of it, half an hour",
             "    python -m loadtests.ledger_bench --quick --json      # the main ratios, 5 minutes",
             "",
             "`raw.csv` has every cell of every repetition, `summary.json` the answers for machines,",
@@ -130,8 +134,8 @@ def page(run: Run) -> str:
             "",
             *_facts(run),
             "",
-            "Before every cell: a database of its own, copied from one with 5,000 owners and their",
-            "10,000 accounts; a warm-up; CHECKPOINT. After it, outside the clock: every acknowledged",
+            f"Before every cell: a database of its own, copied from one with {run.owners:,} owners and",
+            "two accounts of each, all opened by the ledger itself; a warm-up; CHECKPOINT. After it, outside the clock: every acknowledged",
             "id stands in the journal exactly once and nothing else does, every balance changed by",
             "what its entries say, all balances together are zero, every outcome is the expected one.",
             *_verdict(run),
@@ -181,7 +185,7 @@ def _facts(run: Run) -> list[str]:
         "commit": run.commit or "unknown",
         "command": f"`{run.command}`",
         "seed": str(run.seed),
-        "repetitions": str(run.repetitions),
+        "repetitions": f"{run.repetitions}, each cell {run.seconds:g} s at most",
         "machine": _in_words(run.machine),
         "versions": _in_words(run.versions),
         "PostgreSQL": _in_words(run.settings),
@@ -216,7 +220,7 @@ def _mark(answer: Answer) -> str:
 
 def _unanswered(run: Run) -> list[str]:
     lines = [
-        f"- {answer.question.id}, {answer.question.text.lower()}: {answer.bound_by}"
+        f"- {answer.question.id} ({answer.question.text}): {answer.bound_by}"
         for answer in run.answers
         if answer.ratio is None
     ]

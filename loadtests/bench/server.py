@@ -59,6 +59,7 @@ class Server:
         for name, wanted in DURABLE.items():
             found = self._value(f"SHOW {name}")
             if found != wanted:
+                self._admin.close()
                 raise Unfit(f"{name} is {found}: a rate without durability is none. Set it on.")
 
     def settings(self) -> dict[str, str]:
