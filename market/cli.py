@@ -100,6 +100,11 @@ def _parser() -> argparse.ArgumentParser:
         "--scratch", action="store_true", help="use a fresh database, then drop it"
     )
     database.add_argument("--json", action="store_true", help="answer as JSON")
+    ledger = add("ledger", _ledger, "post a CSV file of transfers, safe to repeat", data)
+    ledger.add_argument("action", choices=("post",), help="what to do")
+    ledger.add_argument("file", type=Path, help="columns: see docs/ledger.md")
+    ledger.add_argument("--answers", type=Path, help="write what became of each line to this CSV")
+    ledger.add_argument("--json", action="store_true", help="answer as JSON")
     audit = add("audit", _audit, "prove that the ledger adds up", data)
     audit.add_argument("--json", action="store_true", help="answer as JSON")
     audit.add_argument("--quiet", action="store_true", help="no progress")
@@ -174,6 +179,12 @@ def _db(options: argparse.Namespace, settings: Settings) -> int:
     if options.action == "migrate":
         return database.migrate(settings)
     return database.check(settings, scratch=options.scratch, as_json=options.json)
+
+
+def _ledger(options: argparse.Namespace, settings: Settings) -> int:
+    from market.commands import ledger
+
+    return ledger.post(settings, options.file, options.answers, as_json=options.json)
 
 
 def _audit(options: argparse.Namespace, settings: Settings) -> int:

@@ -57,6 +57,8 @@ from payments.ledger.balances import (
     balance_vnd_at,
 )
 from payments.ledger.bookkeeping import Fed, feed_statements, rebuild_statements
+from payments.ledger.chain import ChainHead, ChainHeads, Sealed, seal
+from payments.ledger.chain import heads as chain_heads
 from payments.ledger.files import FileUnreadable, Line, post_file
 from payments.ledger.holds import expire_holds
 from payments.ledger.opening import (
@@ -68,8 +70,6 @@ from payments.ledger.opening import (
     open_accounts,
     unfreeze_account,
 )
-from payments.ledger.chain import ChainHead, ChainHeads, Sealed, seal
-from payments.ledger.chain import heads as chain_heads
 from payments.ledger.orders import Hold, Order, PostHold, Refund, Reversal, VoidHold
 from payments.ledger.partitions import Kept, keep_partitions
 from payments.ledger.records import TRANSFER_DTYPE
@@ -174,8 +174,8 @@ __all__ = [
     "audit",
     "balance_vnd",
     "balance_vnd_at",
-    "chain_heads",
     "cancel_payment",
+    "chain_heads",
     "close_account",
     "continue_after_restore",
     "events_after",

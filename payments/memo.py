@@ -43,9 +43,13 @@ def is_code(text: str) -> bool:
     """Whether `text` is a code in its own spelling, with a right check character."""
     if len(text) != CODE_LENGTH or not text.startswith(PREFIX):
         return False
-    values = [_VALUES.get(character) for character in text[len(PREFIX) :]]
-    weighted = (weight * value for weight, value in zip(_WEIGHTS, values, strict=True) if value)
-    return None not in values and sum(weighted) % len(ALPHABET) == 0
+    total = 0
+    for weight, character in zip(_WEIGHTS, text[len(PREFIX) :], strict=True):
+        value = _VALUES.get(character)
+        if value is None:
+            return False
+        total += weight * value
+    return total % len(ALPHABET) == 0
 
 
 def find_codes(memo: str) -> list[str]:

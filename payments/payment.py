@@ -49,7 +49,7 @@ class OpenPayment(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
-class Payment(msgspec.Struct, frozen=True, kw_only=True):
+class Payment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A payment as stored. `received_vnd` is what came for it, too much included."""
 
     id: UUID

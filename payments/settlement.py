@@ -83,7 +83,7 @@ MOVES_NOTHING = frozenset(
 """Outcomes that are recorded without a transfer."""
 
 
-class Settled(msgspec.Struct, frozen=True, kw_only=True):
+class Settled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What became of a confirmation. For what was seen before: what became of the first."""
 
     outcome: SettlementOutcome
@@ -100,14 +100,13 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """What came for the payment in all; without one, 0, or a stand's amount."""
 
 
-class Reading(msgspec.Struct, frozen=True):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """A confirmation, understood as far as it goes without looking anything up."""
 
     confirmation: Confirmation
     business_date: date
     provider_key: str
     codes: tuple[str, ...]
-    damaged: tuple[str, ...]
     payment_id: UUID | None
     digest: bytes
 
@@ -124,7 +123,7 @@ class Reading(msgspec.Struct, frozen=True):
         return (told.account_no, told.reference) if usable else None
 
 
-class CodeEntry(msgspec.Struct, frozen=True):
+class CodeEntry(msgspec.Struct, frozen=True, gc=False):
     """What a code stands for, for one owner."""
 
     code: str
@@ -134,7 +133,7 @@ class CodeEntry(msgspec.Struct, frozen=True):
     place_id: UUID | None
 
 
-class PayeeEntry(msgspec.Struct, frozen=True):
+class PayeeEntry(msgspec.Struct, frozen=True, gc=False):
     """A receiving account that a notice may be about."""
 
     id: UUID
@@ -143,7 +142,7 @@ class PayeeEntry(msgspec.Struct, frozen=True):
     is_retired: bool
 
 
-class Route(msgspec.Struct, frozen=True):
+class Route(msgspec.Struct, frozen=True, gc=False):
     """Whose money it is and what it is for, as far as known."""
 
     owner_id: UUID | None = None
@@ -162,7 +161,7 @@ class Move(NamedTuple):
     kind: TransferKind
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """What is to be written for one confirmation."""
 
     outcome: SettlementOutcome
@@ -194,7 +193,6 @@ def read(confirmation: Confirmation) -> Reading:
         business_date=confirmation.occurred_at.astimezone(VIETNAM).date(),
         provider_key=confirmation.provider_id + ("" if confirmation.succeeded else FAILED_KEY),
         codes=tuple(named or memo.find_codes(confirmation.memo)),
-        damaged=tuple(memo.find_damaged(confirmation.memo)),
         payment_id=payment_id,
         digest=_digest(confirmation),
     )
@@ -272,7 +270,7 @@ def decide(
 def suggest(reading: Reading, waiting: Iterable[Payment]) -> UUID | None:
     """The one waiting payment the money may be for: by a damaged code, else by its exact amount."""
     by_code = {payment.code: payment for payment in waiting}
-    code = memo.suggested(reading.damaged, by_code)
+    code = memo.suggested(memo.find_damaged(reading.confirmation.memo), by_code)
     if code is not None:
         return by_code[code].id
     told = reading.confirmation
@@ -414,6 +412,10 @@ def _uuid(text: str) -> UUID | None:
 
 def _storable(told: Confirmation) -> Confirmation:
     """The same with texts that PostgreSQL takes: no NUL, no half surrogate pair, not endless."""
+    joined = f"{told.provider_id}{told.reference}{told.memo}{told.account_no}{told.bank_bin}"
+    joined = f"{joined}{told.payment_ref}{told.detail}"
+    if joined.isascii() and len(joined) <= TEXT_LENGTH_MAX and "\x00" not in joined:
+        return told  # as nearly all are
     texts = {field: getattr(told, field) for field in _TEXTS}
     clean: dict[str, Any] = {field: _clean(text) for field, text in texts.items()}
     return told if clean == texts else replace(told, **clean)

@@ -25,6 +25,8 @@ class CodeTooLong(PaymentError):
 
 def plain(text: str) -> str:
     """Without diacritics, in NFC or NFD alike; đ becomes d, which no normal form does."""
+    if text.isascii():
+        return text
     bare = unicodedata.normalize("NFD", text.translate(_STROKED))
     return "".join(letter for letter in bare if not unicodedata.combining(letter))
 

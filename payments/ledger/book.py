@@ -104,7 +104,8 @@ class Book:
         self.refunds: list[tuple[int, bytes, bytes, bytes, int]] = []
         """Lane, the transfer that gives back, the original, the owner, the amount."""
         self.sums: dict[bytes, Sums] = {}
-        self._undo: list[tuple[object, ...]] = []
+        self._undo: list[tuple[object, ...]] | None = None
+        """How to take back what was done, kept only while something may be."""
 
     # ── Judging ─────────────────────────────────────────────────────────────────────────────────
 
@@ -145,15 +146,17 @@ class Book:
         is not that set, and fails.
         """
         owner_id = orders[0].owner_id
-        before = len(self._undo)
         stood = [self._stands(one) for one in orders]
+        self._undo = []
         outcomes = [
             self.post(one) if one.owner_id == owner_id else Outcome.OWNER_MISMATCH for one in orders
         ]
-        if len(set(outcomes)) == 1 and outcomes[0] in {Outcome.POSTED, Outcome.ALREADY_POSTED}:
-            return outcomes
-        self._take_back(before)
-        return [_of_failed_set(outcome, stood[index]) for index, outcome in enumerate(outcomes)]
+        whole = len(set(outcomes)) == 1
+        if not (whole and outcomes[0] in {Outcome.POSTED, Outcome.ALREADY_POSTED}):
+            self._take_back(0)
+            outcomes = [_of_failed_set(one, stood[index]) for index, one in enumerate(outcomes)]
+        self._undo = None
+        return outcomes
 
     def _stands(self, order: Order) -> bool:
         key = (order.owner_id.bytes[15] & 63, order.id.bytes)
@@ -216,11 +219,10 @@ class Book:
             outcome = Outcome.OVER_HOLD
         if outcome is not None:
             return outcome
-        before = len(self._undo)
         self._set_aside(held.record, -held.record.amount_vnd)
         outcome = self._judge_limits(record, amount_vnd)
         if outcome is not None:
-            self._take_back(before)
+            self._set_aside(held.record, held.record.amount_vnd)
             return outcome
         self._apply(record)
         self._end(hold_key, held, Outcome.HOLD_POSTED, order.id.bytes, amount_vnd)
@@ -334,55 +336,68 @@ class Book:
 
     def _apply(self, record: Record) -> None:
         self._move(record, record.amount_vnd)
-        self._undo.append((self._move, record, -record.amount_vnd))
-        self._put(self._read.transfers, (record.lane, record.id), record)
-        self._append(self.posted, record)
+        self._read.transfers[record.lane, record.id] = record
+        self.posted.append(record)
+        if self._undo is not None:
+            self._undo.append((self._unapply, record))
+
+    def _unapply(self, record: Record) -> None:
+        self._move(record, -record.amount_vnd)
+        del self._read.transfers[record.lane, record.id]
+        self.posted.pop()
 
     def _move(self, record: Record, vnd: int) -> None:
         """On an account that was not read only the sums are kept."""
-        sums_of, lane = self.sums, record.lane
-        for leg_id, debit_vnd, credit_vnd in (
-            (record.debit_id, vnd, 0),
-            (record.credit_id, 0, vnd),
-        ):
-            sums = sums_of.get(leg_id)
-            if sums is None:
-                sums = sums_of[leg_id] = Sums(lane)
-            sums.debit_vnd += debit_vnd
-            sums.credit_vnd += credit_vnd
-            account = self.accounts.get(leg_id)
-            if account is not None:
-                change = account.debit_sign * (debit_vnd - credit_vnd)
-                account.balance_vnd += change
-                if (change < 0) == (vnd > 0):
-                    account.out_vnd -= change
+        self._sums_of(record.debit_id, record).debit_vnd += vnd
+        self._sums_of(record.credit_id, record).credit_vnd += vnd
+        debit, credit = self.accounts.get(record.debit_id), self.accounts.get(record.credit_id)
+        if debit is not None:
+            debit.balance_vnd += debit.debit_sign * vnd
+            if debit.debit_sign < 0:
+                debit.out_vnd += vnd
+        if credit is not None:
+            credit.balance_vnd -= credit.debit_sign * vnd
+            if credit.debit_sign > 0:
+                credit.out_vnd += vnd
 
     def _set_aside(self, record: Record, vnd: int) -> None:
-        self._aside(record, vnd)
-        self._undo.append((self._aside, record, -vnd))
+        self._sums_of(record.debit_id, record).held_debit_vnd += vnd
+        self._sums_of(record.credit_id, record).held_credit_vnd += vnd
+        debit, credit = self.accounts[record.debit_id], self.accounts[record.credit_id]
+        if debit.debit_sign > 0:
+            debit.held_in_vnd += vnd
+        else:
+            debit.held_out_vnd += vnd
+        if credit.debit_sign > 0:
+            credit.held_out_vnd += vnd
+        else:
+            credit.held_in_vnd += vnd
+        if self._undo is not None:
+            self._undo.append((self._free, record, vnd))
 
-    def _aside(self, record: Record, vnd: int) -> None:
-        for leg_id, is_debit in ((record.debit_id, True), (record.credit_id, False)):
-            sums = self.sums.setdefault(leg_id, Sums(record.lane))
-            account = self.accounts[leg_id]
-            if is_debit:
-                sums.held_debit_vnd += vnd
-            else:
-                sums.held_credit_vnd += vnd
-            if (account.debit_sign == 1) == is_debit:
-                account.held_in_vnd += vnd
-            else:
-                account.held_out_vnd += vnd
+    def _free(self, record: Record, vnd: int) -> None:
+        undo, self._undo = self._undo, None
+        self._set_aside(record, -vnd)
+        self._undo = undo
+
+    def _sums_of(self, leg_id: bytes, record: Record) -> Sums:
+        sums = self.sums.get(leg_id)
+        if sums is None:
+            sums = self.sums[leg_id] = Sums(record.lane)
+        return sums
 
     def _put(self, where: dict, key: object, value: object) -> None:  # type: ignore[type-arg]
-        self._undo.append((_restore, where, key, where.get(key)))
+        if self._undo is not None:
+            self._undo.append((_restore, where, key, where.get(key)))
         where[key] = value
 
     def _append(self, where: list, value: object) -> None:  # type: ignore[type-arg]
         where.append(value)
-        self._undo.append((where.pop,))
+        if self._undo is not None:
+            self._undo.append((where.pop,))
 
     def _take_back(self, count: int) -> None:
+        assert self._undo is not None
         while len(self._undo) > count:
             undo, *arguments = self._undo.pop()
             undo(*arguments)  # type: ignore[operator]

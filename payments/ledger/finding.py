@@ -26,7 +26,7 @@ from payments.settlement import CodeEntry, PayeeEntry, Route
 _DAY = timedelta(days=1)
 
 
-class Seen(msgspec.Struct, frozen=True):
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """A receipt that stands already, as far as a repeat of it needs to know."""
 
     id: UUID
