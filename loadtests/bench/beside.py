@@ -113,15 +113,22 @@ class Accompanied(Arrays):
             raise Skipped(f"payments has no {self._job}")
         await super().open()
         self._child = beside(self._job, self.url)
+        await asyncio.to_thread(_answer, self._child)  # it has caught up with what is there
+        self._done_before = self._done()
 
     async def check(self) -> list[str]:
         """As ever, and the job did something."""
         problems = await super().check()
-        with psycopg.connect(self.url) as connection:
-            row = connection.execute(_DID[self._job].encode()).fetchone()
-        if row != (True,):
+        if self._done() <= self._done_before:
             problems.append(f"{self._job} did nothing meanwhile")
         return problems
+
+    def _done(self) -> int:
+        """The position up to which the job has come."""
+        with psycopg.connect(self.url) as connection:
+            row = connection.execute(_DONE[self._job].encode()).fetchone()
+        assert row is not None
+        return int(row[0])
 
     async def close(self) -> None:
         """The job ends before the writer."""
@@ -130,9 +137,9 @@ class Accompanied(Arrays):
         await super().close()
 
 
-_DID = {
-    "seal": "SELECT EXISTS (SELECT FROM payments.seal)",
-    "feed_statements": "SELECT EXISTS (SELECT FROM payments.entry)",
+_DONE = {
+    "seal": "SELECT COALESCE(max(position_last), 0) FROM payments.seal",
+    "feed_statements": "SELECT COALESCE(max(position), 0) FROM payments.entry",
 }
 
 
@@ -205,6 +212,7 @@ async def _upkeep(job: str, url: str) -> None:
     end_of_input = asyncio.create_task(asyncio.to_thread(sys.stdin.readline))
     while not end_of_input.done():
         await getattr(payments, job)(url, now=datetime.fromtimestamp(time.time(), UTC))
+        print("{}", flush=True)
         await asyncio.wait([end_of_input], timeout=UPKEEP_PAUSE_SECONDS)
 
 
