@@ -284,7 +284,6 @@ class _Batch:
             )
         if self._facts:
             await send(statements.INSERT_EVENTS, plain.fact_columns(self._facts))
-            await send(statements.NOTIFY)
 
 
 def _uses(item: Posting, name: AccountName) -> bool:

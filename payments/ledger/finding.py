@@ -3,6 +3,7 @@
 Two round trips at most. The first names what the items name; the second what that led to.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -243,9 +244,10 @@ async def _second_trip(
         if one.owner_id and one.payment_id is None and one.stand is None
     }
     keys = dict(named.accounts)
-    for payment_id in [one.payment_id for one in routes if one.payment_id]:
+    named_payments = Counter(one.payment_id for one in routes if one.payment_id)
+    for payment_id, count in named_payments.items():
         payment = found.payments.get(payment_id)
-        if payment is not None:
+        if payment is not None and (payment.received_vnd or count > 1):
             suspense = AccountName(payment.owner_id, AccountKind.SUSPENSE)
             keys[lane_of(payment.owner_id), suspense.id.bytes] = None
     for lane, record in (

@@ -197,10 +197,11 @@ WHERE p.id = x.id
 
 # The writer's transaction appends by this statement alone, so it may count by itself.
 INSERT_EVENTS = """
-INSERT INTO payments.event (position, kind, owner_id, subject_id, data, at)
-SELECT base.position | x.number, x.kind, x.owner_id, x.subject_id, x.data::jsonb, x.at
-FROM (SELECT payments.event_base() AS position) base,
-     unnest($1, $2, $3, $4, $5) WITH ORDINALITY
-     AS x (kind, owner_id, subject_id, data, at, number)
+WITH base AS (SELECT payments.event_base() AS position), appended AS (
+    INSERT INTO payments.event (position, kind, owner_id, subject_id, data, at)
+    SELECT base.position | x.number, x.kind, x.owner_id, x.subject_id, x.data::jsonb, x.at
+    FROM base, unnest($1, $2, $3, $4, $5) WITH ORDINALITY
+         AS x (kind, owner_id, subject_id, data, at, number)
+)
+SELECT pg_notify('payments_event', '')
 """
-NOTIFY = "SELECT pg_notify('payments_event', '')"
