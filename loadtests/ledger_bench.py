@@ -25,6 +25,8 @@ from market import clock
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "docs" / "benchmarks"
 SECONDS, QUICK_SECONDS = 4.0, 1.5
+QUICK_SECONDS_MAX = 280
+"""Of a whole quick run: no repetition begins that would end later."""
 ROWS, QUICK_ROWS = "0,5M,20M", "0"
 SEED = 20_261_123
 FAILED, UNFIT = 1, 2
@@ -44,7 +46,10 @@ class Bench:
     measured: list[Measured] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    repetitions: int = 0
+    """Done so far, or under way."""
     _grown: dict[int, str] = field(default_factory=dict)
+    _began: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
         """Every cell once, then every cell again, …"""
@@ -58,6 +63,9 @@ class Bench:
                 self.given.tigerbeetle, self.given.tigerbeetle_binary, self.folder
             )
             for repetition in range(1, self.given.repetitions + 1):
+                if not self._has_time(repetition - 1):
+                    break
+                self.repetitions = repetition
                 for cell in cells:
                     done += 1
                     self._attempt(cell.key, done, count, partial(self._one, cell, repetition))
@@ -66,6 +74,14 @@ class Bench:
                     source = market if key.startswith("http") else beetle
                     one = partial(source.measure, key, self.load, repetition=repetition)
                     self._attempt(key, done, count, partial(one, seconds=self.given.seconds))
+
+    def _has_time(self, done: int) -> bool:
+        """Whether one more repetition like those before fits; `--quick` promises an end."""
+        took = time.monotonic() - self._began
+        is_left = not (done and self.given.quick) or took * (done + 1) / done < QUICK_SECONDS_MAX
+        if not is_left:
+            self.say(f"{done} repetitions took {took:.0f} s; there is no time for another")
+        return is_left
 
     def _is_asked(self, key: str) -> bool:
         return plan.fits(key, self.given.cases)
@@ -149,7 +165,7 @@ def main(arguments: Sequence[str]) -> int:
         commit=machine.commit(ROOT),
         command=_command(arguments),
         seed=given.seed,
-        repetitions=given.repetitions,
+        repetitions=bench.repetitions,
         seconds=given.seconds,
         owners=given.owners,
         machine=facts,

@@ -152,6 +152,8 @@ def page(run: Run) -> str:
             "",
             "## Every cell",
             "",
+            *_GLOSSARY,
+            "",
             "Medians; rates with the least and the largest. A call is a batch, a transaction or a",
             "request. Processor time per transfer is split into PostgreSQL (all its processes) and",
             "Python (the caller's process; over HTTP the server's).",
@@ -177,6 +179,32 @@ def page(run: Run) -> str:
             ],
         ]
     )
+
+
+_GLOSSARY = (
+    "| cell | what it does |",
+    "|---|---|",
+    "| session, statements, function x8 | a transaction per transfer on plain tables, over 8"
+    " connections: a SQLModel session; asyncpg with five statements; one PL/pgSQL function. All"
+    " write the transfer, two entries and two balances |",
+    "| array 100, 1000, 8000 | our ledger, `post_array`, so many transfers a call, two calls in"
+    " flight, so that a commit holds exactly one call |",
+    "| object … | the same with `post(*transfers)` |",
+    "| callers 64 | 64 tasks that post one transfer each |",
+    "| holds | a hold and its posting, two commits a transfer |",
+    "| linked | pairs, each `post(a, b, linked=True)` |",
+    "| replay | everything stands there already |",
+    "| refused | one in a hundred would overdraw |",
+    "| events | an event with each transfer |",
+    "| settle | 2,000 callers of `settle`: receipt, transfer, event |",
+    "| two writers | two processes: lanes of their own, or all lanes shared |",
+    "| beside the sealer, the statements | while another process seals, or feeds statements,"
+    " without a pause longer than 0.2 s |",
+    "| http … | one web process under `wrk -t1 -c64`; bulk: 100 a request, 8 connections; overload:"
+    " 320 connections |",
+    "| …/uniform, zipf, hot | whose money moves: all owners alike, Zipf's law, always one |",
+    "| …@5M | that many rows are there before, all in the month that is being written |",
+)
 
 
 def _facts(run: Run) -> list[str]:

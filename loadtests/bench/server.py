@@ -131,8 +131,8 @@ def database_of(url: str) -> str:
     return name
 
 
-def cpu_seconds(postmaster: int) -> float:
-    """What the server's process, its children and those it outlived have used."""
+def cpu_seconds(first: int) -> float:
+    """What a process, its children and those it outlived have used."""
     ticks = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -140,9 +140,9 @@ def cpu_seconds(postmaster: int) -> float:
         except OSError:  # it ended meanwhile; its parent has its ticks
             continue
         fields = after.split()
-        if int(name_and_before.split(maxsplit=1)[0]) == postmaster:
+        if int(name_and_before.split(maxsplit=1)[0]) == first:
             ticks += sum(map(int, fields[11:15]))  # own, and of children that ended
-        elif int(fields[1]) == postmaster:
+        elif int(fields[1]) == first:
             ticks += sum(map(int, fields[11:13]))
     return ticks / _TICKS_PER_SECOND
 
