@@ -13,6 +13,7 @@ from litestar.datastructures import ResponseHeader, State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
 from litestar.template.config import TemplateConfig
@@ -21,7 +22,15 @@ import payments
 from market import clock, gateways, live, settings
 from market.db import ROLE_SYSTEM, Database, Viewer
 from market.settings import Settings
-from market.web import assets, auth, errors, i18n, sentences
+from market.web import (
+    assets,
+    auth,
+    confirmation_docs,
+    confirmations,
+    errors,
+    i18n,
+    sentences,
+)
 from payments.gateways.stripe import StripeClient
 
 HERE = Path(__file__).parent / "web"
@@ -39,6 +48,7 @@ MODULES = (
     "shopper",
     "acquired",
     "hooks",
+    "confirmations",
     "live",
     "invoices",
     "onboarding",
@@ -68,7 +78,7 @@ HEADERS = (
 def create_app(given: Settings | None = None) -> Litestar:
     """The application, not yet started; its lifespan opens the pools and the ledger's writer."""
     config = given or settings.from_environment()
-    return Litestar(
+    return confirmations.Market(
         route_handlers=[*_routers(), *assets.routers()],
         lifespan=[_lifespan],
         state=State({"settings": config}),
@@ -103,6 +113,9 @@ def create_app(given: Settings | None = None) -> Litestar:
             version="1",
             path="/schema",
             render_plugins=[JsonRenderPlugin()],
+            components=Components(
+                security_schemes={confirmation_docs.SCHEME: confirmation_docs.SECURITY_SCHEME}
+            ),
             description="Cashless market: sales, payments, invoices, goods. Amounts are whole đồng.",
         ),
         debug=False,
@@ -126,6 +139,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     await hub.start()
     partners = gateways.gateways_of(config)
     stripe_client = StripeClient(partners.stripe_config) if partners.stripe_config else None
+    door = confirmations.open_door(ledger, database)
     app.state.update(
         {
             "database": database,
@@ -133,11 +147,13 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
             "hub": hub,
             "gateways": partners,
             "stripe_client": stripe_client,
+            "door": door,
         }
     )
     try:
         yield
     finally:
+        await door.keys.close()
         if stripe_client is not None:
             await stripe_client.close()
         await hub.close()

@@ -105,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     ledger.add_argument("file", type=Path, help="columns: see docs/ledger.md")
     ledger.add_argument("--answers", type=Path, help="write what became of each line to this CSV")
     ledger.add_argument("--json", action="store_true", help="answer as JSON")
+    _add_integrators(commands, data)
     audit = add("audit", _audit, "prove that the ledger adds up", data)
     audit.add_argument("--json", action="store_true", help="answer as JSON")
     audit.add_argument("--quiet", action="store_true", help="no progress")
@@ -115,6 +116,33 @@ def _parser() -> argparse.ArgumentParser:
         "--write-heads", type=Path, metavar="FILE", help="keep the heads, if everything agrees"
     )
     return parser
+
+
+def _add_integrators(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    data: argparse.ArgumentParser,
+) -> None:
+    about = "banks and acquirers that confirm to us, and their keys"
+    group = commands.add_parser("integrator", help=about, description=about)
+    actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
+
+    def action(name: str, about: str) -> argparse.ArgumentParser:
+        one = actions.add_parser(name, help=about, description=about, parents=[data])
+        one.set_defaults(command=_integrator, action=name)
+        return one
+
+    new = action("add", "admit one; its key is printed this once")
+    new.add_argument("name", help="who it is, for people")
+    new.add_argument("--gateway", required=True, help="the name its confirmations stand under")
+    new.add_argument(
+        "--bank", action="append", default=[], metavar="BIN", dest="bank_bins",
+        help="a bank whose accounts it reports for; again for more; none for an acquirer",
+    )  # fmt: skip
+    new.add_argument("--json", action="store_true", help="answer as JSON")
+    action("list", "all there ever were").add_argument(
+        "--json", action="store_true", help="answer as JSON"
+    )
+    action("revoke", "end a key").add_argument("id", help="as `list` shows it")
 
 
 def _port(text: str) -> int:
@@ -185,6 +213,18 @@ def _ledger(options: argparse.Namespace, settings: Settings) -> int:
     from market.commands import ledger
 
     return ledger.post(settings, options.file, options.answers, as_json=options.json)
+
+
+def _integrator(options: argparse.Namespace, settings: Settings) -> int:
+    from market.commands import integrators
+
+    if options.action == "add":
+        return integrators.add(
+            settings, options.name, options.gateway, options.bank_bins, as_json=options.json
+        )
+    if options.action == "list":
+        return integrators.listed(settings, as_json=options.json)
+    return integrators.revoke(settings, options.id)
 
 
 def _audit(options: argparse.Namespace, settings: Settings) -> int:

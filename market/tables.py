@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -418,6 +418,26 @@ class GatewayAttemptRow(Base, table=True):
     ask_from: datetime = Field(sa_type=INSTANT)
     asked_at: datetime | None = Field(default=None, sa_type=INSTANT)
     asked_count: int = 0
+
+
+class IntegratorRow(Base, table=True):
+    """A bank or acquirer that confirms credits to us directly. The key is shown once, kept hashed."""
+
+    __tablename__ = "integrator"
+    __table_args__ = (
+        CheckConstraint("gateway ~ '^[a-z][a-z0-9_-]{1,31}$'", name="gateway"),
+        CheckConstraint("length(key_hash) = 32", name="key_hash"),
+        Index("ix_integrator_gateway", "gateway"),
+    )
+    id: UUID = Field(primary_key=True)
+    name: str = Field(sa_type=Text)
+    gateway: str = Field(sa_type=Text)
+    """Under which its confirmations are recorded; several keys may share it while one is replaced."""
+    bank_bins: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
+    """A bank's own BINs; empty for an acquirer, which names our payments instead of accounts."""
+    key_hash: bytes = Field(sa_type=LargeBinary, unique=True)
+    created_at: datetime = Field(sa_type=INSTANT)
+    revoked_at: datetime | None = Field(default=None, sa_type=INSTANT)
 
 
 class TakingsHourRow(Base, table=True):

@@ -1,0 +1,354 @@
+"""Banks and acquirers confirm credits to us directly: one, or a thousand in one request.
+
+The two POSTs are taken before the router, for they must keep up with a market day: no session, no
+form token, no database but the ledger's own commit. The handlers below say the same to whoever
+comes by the long way, and stand in the OpenAPI document.
+"""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple, Protocol, cast
+from uuid import UUID
+
+import msgspec
+from litestar import Litestar, Request, Response, post
+from litestar.enums import ScopeType
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
+
+import payments
+from market import clock, ids, integrators
+from market.db import Database
+from market.integrators import Integrator, Keys
+from market.web import confirmation_bodies as bodies
+from market.web import confirmation_docs as docs
+from market.web.admission import Admission
+from market.web.confirmation_bodies import ConfirmCreditItem, CreditConfirmed, ItemsConfirmed
+from market.web.errors import PROBLEM_JSON, documented, problem_of
+
+PATH, BULK_PATH = "/api/confirmations", "/api/confirmations/bulk"
+JSON, LINES = b"application/json", b"application/x-ndjson"
+BODY_BYTES_MAX = 16_384
+"""The longest memo, every letter escaped, and all the rest."""
+BULK_BYTES_MAX = 1_000_000
+"""A kilobyte for each of a thousand: three times what they need."""
+BULK_AT_ONCE_MAX = 8
+"""Large bodies held at once: they bound the memory, and the ledger commits them together."""
+BODY_SECONDS_MAX = 20
+RETRY_SECONDS = (1, 2, 3, 1, 2, 1, 3, 2)
+"""Handed out in turn, so that those who were sent away do not all come back together."""
+
+
+class Reply(NamedTuple):
+    """An answer, ready to be sent."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class Settles(Protocol):
+    """What the door needs of the ledger."""
+
+    async def settle(
+        self, confirmation: payments.Confirmation, *, receipt_id: UUID, now: datetime
+    ) -> payments.Settled:
+        """As `payments.Ledger.settle`."""
+        ...
+
+
+class _Gone(Exception):
+    """The client left before its request was complete."""
+
+
+_encode = msgspec.json.Encoder().encode
+_OK = [(b"content-type", JSON), (b"x-content-type-options", b"nosniff")]
+_WRONG = [(b"content-type", PROBLEM_JSON.encode()), (b"x-content-type-options", b"nosniff")]
+_turns = itertools.cycle(RETRY_SECONDS)
+
+
+@dataclass
+class Door:
+    """Where integrators' confirmations come in: who it is, whether there is room, what it says."""
+
+    ledger: Settles
+    keys: Keys
+    admission: Admission
+    bulk_count: int = 0
+    """Large requests in work."""
+
+    async def one(self, scope: Scope, receive: Receive) -> Reply:
+        """Take a single confirmation; the reply is made once it is durable."""
+        try:
+            headers = dict(scope["headers"])
+            integrator = await self._integrator(headers)
+            admission = self.admission
+            if admission.is_full:
+                return _sent_away()
+            key = bodies.idempotency_key(headers.get(b"idempotency-key"))
+            _check_type(headers, JSON)
+            body = await _body(headers, receive, BODY_BYTES_MAX)
+            told = bodies.read_one(body)
+            now = clock.now()
+            confirmation = bodies.confirmation_of(told, integrator, key, now)
+            done = 0
+            admission.enter()
+            try:
+                settled = await self.ledger.settle(confirmation, receipt_id=ids.new(), now=now)
+                done = 1
+            finally:
+                admission.leave(1, done)
+            view = bodies.view_of(settled)
+        except Exception as error:
+            return _told(error)
+        is_new = view.outcome is not payments.SettlementOutcome.ALREADY_SEEN
+        return Reply(201 if is_new else 200, _OK, _encode(view))
+
+    async def many(self, scope: Scope, receive: Receive) -> Reply:
+        """Take up to a thousand; each has its own outcome, none costs another anything."""
+        self.bulk_count += 1
+        try:
+            headers = dict(scope["headers"])
+            integrator = await self._integrator(headers)
+            if self.admission.is_full or self.bulk_count > BULK_AT_ONCE_MAX:
+                return _sent_away()
+            kind = _check_type(headers, JSON, LINES)
+            body = await _body(headers, receive, BULK_BYTES_MAX)
+            return await self._settle_all(
+                bodies.read_many(body, is_lines=kind == LINES), integrator
+            )
+        except Exception as error:
+            return _told(error)
+        finally:
+            self.bulk_count -= 1
+
+    async def _settle_all(
+        self, items: list[ConfirmCreditItem | bodies.Refused], integrator: Integrator
+    ) -> Reply:
+        now = clock.now()
+        waiting: list[tuple[int, Awaitable[payments.Settled]]] = []
+        became: list[payments.Settled | BaseException] = []
+        for index, item in enumerate(items):
+            if isinstance(item, bodies.Refused):
+                became.append(item.error)
+                continue
+            try:
+                bodies.checked_key(item.id)
+                confirmation = bodies.confirmation_of(item, integrator, item.id, now)
+            except bodies.ConfirmationRefused as error:
+                became.append(error)
+                continue
+            settling = self.ledger.settle(confirmation, receipt_id=ids.new(), now=now)
+            waiting.append((index, settling))
+            became.append(_NOT_YET)
+        self.admission.enter(len(waiting))
+        answers: list[payments.Settled | BaseException] = []
+        try:
+            answers = await asyncio.gather(
+                *(settling for _, settling in waiting), return_exceptions=True
+            )
+        finally:
+            durable = sum(isinstance(answer, payments.Settled) for answer in answers)
+            self.admission.leave(len(waiting), durable)
+        for (index, _), answer in zip(waiting, answers, strict=True):
+            became[index] = answer
+        return _reply_to_many(items, became)
+
+    async def _integrator(self, headers: dict[bytes, bytes]) -> Integrator:
+        scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() != b"bearer":
+            raise bodies.IntegratorUnknown
+        try:
+            found = await self.keys.find(key.strip())
+        except Exception as error:
+            raise payments.LedgerUnavailable("the keys cannot be read") from error
+        if found is None:
+            raise bodies.IntegratorUnknown
+        return found
+
+
+def open_door(ledger: Settles, database: Database) -> Door:
+    """The door of one process; close its `keys` before the database."""
+
+    async def load() -> dict[bytes, Integrator]:
+        async with database.as_system() as db:
+            return await integrators.by_key_hash(db)
+
+    return Door(ledger, Keys(load, time.monotonic), Admission(time.monotonic))
+
+
+_NOT_YET = RuntimeError("the ledger has not answered")
+
+
+def _reply_to_many(
+    items: list[ConfirmCreditItem | bodies.Refused],
+    became: list[payments.Settled | BaseException],
+) -> Reply:
+    results = [bodies.item_of(item.id, one) for item, one in zip(items, became, strict=True)]
+    problems = [result.problem for result in results if result.problem is not None]
+    if problems and len(problems) == len(results) and all(one.status == 503 for one in problems):
+        error = became[0]
+        assert isinstance(error, Exception)
+        return _told(error)  # nothing was taken, and it is none of the items' fault
+    seen = payments.SettlementOutcome.ALREADY_SEEN
+    seen_count = sum(result.outcome is seen for result in results)
+    answer = ItemsConfirmed(
+        taken_count=len(results) - seen_count - len(problems),
+        seen_count=seen_count,
+        refused_count=len(problems),
+        results=results,
+    )
+    return Reply(200, _OK, _encode(answer))
+
+
+def _check_type(headers: dict[bytes, bytes], *accepted: bytes) -> bytes:
+    given = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if given not in accepted:
+        raise bodies.MediaTypeRefused(" or ".join(one.decode() for one in accepted))
+    return given
+
+
+async def _body(headers: dict[bytes, bytes], receive: Receive, byte_count_max: int) -> bytes:
+    """The whole body; refused by its announced length before anything of it is read."""
+    announced = headers.get(b"content-length", b"0")
+    if not announced.isdigit() or int(announced) > byte_count_max:
+        raise bodies.BodyTooLarge(byte_count_max)
+    try:
+        async with asyncio.timeout(BODY_SECONDS_MAX):
+            parts: list[bytes] = []
+            size = 0
+            while True:
+                message: Any = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _Gone
+                part = message.get("body", b"")
+                size += len(part)
+                if size > byte_count_max:
+                    raise bodies.BodyTooLarge(byte_count_max)
+                if not message.get("more_body", False):
+                    return b"".join((*parts, part)) if parts else part
+                parts.append(part)
+    except TimeoutError:
+        raise bodies.BodyTooSlow(BODY_SECONDS_MAX) from None
+
+
+def _told(error: Exception) -> Reply:
+    if isinstance(error, _Gone):
+        return Reply(400, _WRONG, b"")
+    problem = problem_of(error)
+    headers = _WRONG
+    if problem.status == 503:
+        wait = getattr(error, "retry_after_s", 0) + next(_turns)
+        headers = [*_WRONG, (b"retry-after", str(wait).encode())]
+    elif problem.status == 401:
+        headers = [*_WRONG, (b"www-authenticate", b"Bearer")]
+    return Reply(problem.status, headers, _encode(problem))
+
+
+def _sent_away() -> Reply:
+    """There is no room: said with as little work as possible, nothing of the body was read."""
+    return _busy(next(_turns))
+
+
+@cache
+def _busy(seconds: int) -> Reply:
+    problem = problem_of(payments.LedgerBusy(0, retry_after_s=seconds))
+    told = msgspec.structs.replace(problem, detail="Too many wait already.", facts={})
+    return Reply(503, [*_WRONG, (b"retry-after", str(seconds).encode())], _encode(told))
+
+
+# ── The short way ───────────────────────────────────────────────────────────────────────────────
+
+_SHORT: dict[str, Callable[[Door, Scope, Receive], Awaitable[Reply]]] = {
+    PATH: Door.one,
+    BULK_PATH: Door.many,
+}
+
+
+class Market(Litestar):
+    """The application: confirmations go in by the door beside the router, all else through it."""
+
+    async def __call__(
+        self,
+        scope: Scope | LifeSpanScope,
+        receive: Receive | LifeSpanReceive,
+        send: Send | LifeSpanSend,
+    ) -> None:
+        """Answer one request, or run the lifespan."""
+        if scope["type"] == ScopeType.HTTP:
+            request: Any = scope
+            take = _SHORT.get(request["path"])
+            if take is not None and request["method"] == "POST":
+                reply = await take(self.state.door, request, cast("Receive", receive))
+                await _send(reply, send)
+                return
+        await super().__call__(scope, receive, send)
+
+
+async def _send(reply: Reply, send: Any) -> None:
+    start = {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
+    await send(start)
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+# ── The long way, and the document ──────────────────────────────────────────────────────────────
+
+
+@post(
+    PATH,
+    exclude_from_csrf=True,
+    operation_class=docs.ConfirmOperation,
+    tags=["integrators"],
+    security=docs.SECURITY,
+    responses={
+        201: ResponseSpec(CreditConfirmed, description="recorded", examples=[docs.CONFIRMED]),
+        200: ResponseSpec(CreditConfirmed, description="told before", examples=[docs.SEEN]),
+        **documented(400, 401, 403, 408, 409, 413, 415, 422, 503),
+    },
+)
+async def confirm(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """One credit, durable before it is answered.
+
+    `Idempotency-Key` is your own id of the movement: the same key with the same content is answered
+    200 with the first receipt and `already_seen`, with other content 409. It counts within the
+    Vietnamese day of `occurred_at`: repeat a confirmation unchanged. After 503 and after no answer
+    at all, send it again; `Retry-After` says when.
+    """
+    door: Door = request.app.state.door
+    return _response(await door.one(request.scope, request.receive))
+
+
+@post(
+    BULK_PATH,
+    status_code=200,
+    exclude_from_csrf=True,
+    operation_class=docs.ConfirmManyOperation,
+    tags=["integrators"],
+    security=docs.SECURITY,
+    responses={
+        200: ResponseSpec(ItemsConfirmed, description="each by itself", examples=[docs.MANY_SAID]),
+        **documented(400, 401, 408, 413, 415, 422, 503),
+    },
+)
+async def confirm_many(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Up to 1,000 credits, as a JSON list or as one JSON object a line.
+
+    Each has its own `id`, which is what `Idempotency-Key` is for a single one, and its own outcome
+    or problem; the answer keeps their order. One bad item never costs the others.
+    """
+    door: Door = request.app.state.door
+    return _response(await door.many(request.scope, request.receive))
+
+
+def _response(reply: Reply) -> Response[bytes]:
+    headers = {name.decode(): value.decode() for name, value in reply.headers}
+    media_type = headers.pop("content-type")
+    return Response(reply.body, status_code=reply.status, media_type=media_type, headers=headers)
+
+
+routers = [confirm, confirm_many]
