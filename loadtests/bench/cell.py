@@ -53,6 +53,8 @@ class Measured:
     call_ms_p99: float
     memory_mb: float | None
     errors: int
+    refused: int = 0
+    """Sent away because too many waited; only where that is what is measured."""
 
 
 class Variant(ABC):

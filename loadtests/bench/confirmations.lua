@@ -8,7 +8,7 @@ local number = 0
 
 function init(arguments)
   local file
-  kind, key, file, prefix, occurred_at, items, shape = table.unpack(arguments)
+  kind, key, file, prefix, occurred_at, items, shape = unpack(arguments)
   items = tonumber(items)
   for line in io.lines(file) do
     local account_no, memo = line:match("^(%d+)\t(.*)$")

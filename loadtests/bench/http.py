@@ -1,5 +1,6 @@
 """The ledger through the market's own HTTP endpoint, under wrk, in a server process of its own."""
 
+import asyncio
 import importlib.util
 import json
 import shutil
@@ -18,12 +19,14 @@ from loadtests.bench.cell import Measured, Skipped
 from loadtests.bench.load import Load
 from loadtests.bench.ours import BANK_BIN, Book, account_no_of, open_stands
 from loadtests.bench.server import Server, cpu_seconds, database_of
-from market import clock, db
+from market import clock, db, ids, integrators
+from market.integrators import Integrator
 from market.settings import Settings, as_environment
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("confirmations.lua")
 APP = "loadtests.http_app"
+GATEWAY = "bench"
 CONNECTIONS = 64
 OVERLOAD = 5
 """How many times the connections of the peak."""
@@ -49,9 +52,10 @@ class Traffic:
 SINGLE, BULK = "/api/confirmations", "/api/confirmations/bulk"
 TRAFFIC = {
     "http bare": Traffic("/bare", is_durable=False),
+    "http bare routed": Traffic("/bare-routed", is_durable=False),
     "http durable": Traffic(SINGLE),
     "http durable hot": Traffic(SINGLE, shape="hot"),
-    "http bulk": Traffic(BULK, connections=BULK_CONNECTIONS, items=BULK_ITEMS),
+    "http bulk": Traffic(BULK, connections=BULK_CONNECTIONS, items=BULK_ITEMS, may_be_refused=True),
     "http naive": Traffic("/naive"),
     "http naive hot": Traffic("/naive", shape="hot"),
     "http overload": Traffic(SINGLE, connections=OVERLOAD * CONNECTIONS, may_be_refused=True),
@@ -82,6 +86,7 @@ class Market(AbstractContextManager["Market"]):
         self._begin()
         traffic = TRAFFIC[key]
         self._wrk(traffic, WARM_SECONDS)
+        self._server.wait_until_quiet()
         book = Book(self._url)
         book.open()
         self._server.checkpoint()
@@ -89,6 +94,7 @@ class Market(AbstractContextManager["Market"]):
         before, web_before = self._server.counters(), cpu_seconds(self._web.pid)
         said = self._wrk(traffic, max(ceil(seconds), 1))
         after, web_after = self._server.counters(), cpu_seconds(self._web.pid)
+        self._server.wait_until_quiet()
         items = max(traffic.items, 1)
         good = (said["requests"] - said["refused"]) * items
         wrong = book.wrong(
@@ -115,6 +121,7 @@ class Market(AbstractContextManager["Market"]):
             call_ms_p99=said["p99_ms"],
             memory_mb=_memory_mb(self._web.pid),
             errors=0,
+            refused=said["refused"] * items,
         )
 
     def __exit__(
@@ -150,7 +157,7 @@ class Market(AbstractContextManager["Market"]):
         )
         self._script = self._folder / SCRIPT.name
         self._script.write_text(SCRIPT.read_text().replace("BANK_BIN", BANK_BIN))
-        self._key = self._add_integrator()
+        self._key = asyncio.run(self._add_integrator())
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
@@ -168,8 +175,15 @@ class Market(AbstractContextManager["Market"]):
             )  # fmt: skip
         self._wait_until_ready()
 
-    def _add_integrator(self) -> str:
-        raise Skipped("integrators are not there")
+    async def _add_integrator(self) -> str:
+        """A bank that may confirm to the accounts of the load; its key."""
+        database = db.Database(self._url, pool_size=1)
+        bank = Integrator(ids.new(), "Bench", GATEWAY, (BANK_BIN,), clock.now())
+        try:
+            async with database.as_system() as session:
+                return await integrators.add(session, bank)
+        finally:
+            await database.close()
 
     def _wait_until_ready(self) -> None:
         assert self._web is not None

@@ -381,6 +381,7 @@ class Book:
     def open(self) -> None:
         """From here on everything is this cell's."""
         self._connection = psycopg.connect(self._url)
+        self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         self._position = self._value("SELECT payments.event_base()")
         self._bytes = self._journal_bytes()
         self._count = 0

@@ -213,6 +213,11 @@ QUESTIONS = (
         "http durable", "http bare", floor=0.55, wished=0.9,
     ),
     Question(
+        "P9-routed",
+        "A durable confirmation over HTTP over a bare endpoint behind the framework's router",
+        "http durable", "http bare routed", floor=0.55, wished=0.9,
+    ),
+    Question(
         "P10", "A durable confirmation over the naive endpoint",
         "http durable", "http naive", floor=4, wished=6,
     ),
@@ -223,6 +228,12 @@ QUESTIONS = (
     Question(
         "P11", "p99 of a durable confirmation over p99 of the bare endpoint",
         "http durable", "http bare",
+        figure="call_ms_p99", floor=2.5, wished=1.2, is_less_better=True,
+    ),
+    Question(
+        "P11-routed",
+        "p99 of a durable confirmation over p99 of a bare endpoint behind the router",
+        "http durable", "http bare routed",
         figure="call_ms_p99", floor=2.5, wished=1.2, is_less_better=True,
     ),
     Question(

@@ -200,8 +200,9 @@ _GLOSSARY = (
     "| two writers | two processes: lanes of their own, or all lanes shared |",
     "| beside the sealer, the statements | while another process seals, or feeds statements,"
     " without a pause longer than 0.2 s |",
-    "| http … | one web process under `wrk -t1 -c64`; bulk: 100 a request, 8 connections; overload:"
-    " 320 connections |",
+    "| http … | one web process under `wrk -t1 -c64`; bare: the same way without the ledger; bare"
+    " routed: decode and encode behind the framework's router; naive: a transaction per request by"
+    " the ORM; bulk: 100 a request, 8 connections; overload: 320 connections |",
     "| …/uniform, zipf, hot | whose money moves: all owners alike, Zipf's law, always one |",
     "| …@5M | that many rows are there before, all in the month that is being written |",
 )

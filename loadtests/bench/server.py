@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ SHOWN = (
     "data_checksums",
     "io_method",
 )
+QUIET_SECONDS, QUIET_SECONDS_MAX = 0.6, 15.0
+"""Without a byte of WAL for so long nobody writes; a server that others use never falls quiet."""
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -89,8 +92,17 @@ class Server:
 
     def counters(self) -> Counters:
         """Read them; a difference of two readings is what happened between."""
-        lsn = self._value("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint")
-        return Counters(lsn, None if self.postmaster is None else cpu_seconds(self.postmaster))
+        return Counters(
+            self._written(), None if self.postmaster is None else cpu_seconds(self.postmaster)
+        )
+
+    def wait_until_quiet(self) -> None:
+        """Nobody writes any more: what was under way when its caller left is done."""
+        until = time.monotonic() + QUIET_SECONDS_MAX
+        before, now = -1, self._written()
+        while before != now and time.monotonic() < until:
+            time.sleep(QUIET_SECONDS)
+            before, now = now, self._written()
 
     def close(self) -> None:
         """Drop what was made, disconnect."""
@@ -98,6 +110,9 @@ class Server:
             self._admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
         self._made.clear()
         self._admin.close()
+
+    def _written(self) -> int:
+        return int(self._value("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"))
 
     def _value(self, query: str) -> Any:
         row = self._admin.execute(query.encode()).fetchone()
