@@ -21,7 +21,7 @@ import psycopg
 import payments
 from loadtests.bench.cell import Skipped, Tally, Variant
 from loadtests.bench.load import Load
-from loadtests.bench.ours import RECORDS_MAX, Arrays, Book, Ours
+from loadtests.bench.ours import BATCH, RECORDS_MAX, Arrays, Book, Ours
 from payments.ledger.accounts import LANES
 
 ROOT = Path(__file__).parents[2]
@@ -102,8 +102,8 @@ class Writers(Variant):
 class Accompanied(Arrays):
     """Our writer while a job that reads the journal runs as fast as it can."""
 
-    def __init__(self, url: str, load: Load, shape: str, *, job: str) -> None:
-        super().__init__(url, load, shape)
+    def __init__(self, url: str, load: Load, shape: str, *, job: str, batch: int = BATCH) -> None:
+        super().__init__(url, load, shape, batch=batch)
         self._job = job
         self._child: subprocess.Popen[str] | None = None
 

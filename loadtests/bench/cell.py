@@ -131,11 +131,9 @@ async def measure(
         server.checkpoint()
         gc.collect()
         gc.freeze()  # the inputs are the bench's, not the ledger's to walk over
-        gc.disable()
         before, python_before = server.counters(), time.process_time()
         tally = await variant.run(made, seconds)
         python_seconds, after = time.process_time() - python_before, server.counters()
-        gc.enable()
         gc.unfreeze()
         del made
         problems = [*warm.problems, *again.problems, *tally.problems, *await variant.check()]

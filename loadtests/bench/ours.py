@@ -26,7 +26,7 @@ IN_FLIGHT = 2
 """Calls at once: while one commits the next waits, so a batch is exactly one call's transfers."""
 OBJECTS_MAX = 240_000
 """Transfers held as Python objects: about 150 MB."""
-RECORDS_MAX = 4_000_000
+RECORDS_MAX = 2_000_000
 REFUSED_EVERY = 100
 TOO_MUCH_VND = 10**13
 """More than any account of the bench holds."""
@@ -231,8 +231,10 @@ class Linked(Ours):
 class Callers(Ours):
     """Many callers with one transfer each: what group commit makes of them."""
 
-    def __init__(self, url: str, load: Load, shape: str, *, callers: int) -> None:
-        super().__init__(url, load, shape)
+    def __init__(
+        self, url: str, load: Load, shape: str, *, callers: int, batch: int = BATCH
+    ) -> None:
+        super().__init__(url, load, shape, batch=batch)
         self._callers = callers
 
     async def make(self, count: int) -> Sequence[Call]:

@@ -1,5 +1,6 @@
 """TigerBeetle beside us, where somebody gives its address or its program. It is no dependency."""
 
+import gc
 import importlib
 import re
 import shutil
@@ -145,7 +146,12 @@ def _by_client(
             )
             for owner in chosen
         ]
-        return _drive(client, transfers, key, repetition, seconds)
+        gc.collect()
+        gc.freeze()  # as for our own ledger: the inputs are the bench's
+        try:
+            return _drive(client, transfers, key, repetition, seconds)
+        finally:
+            gc.unfreeze()
 
 
 def _drive(

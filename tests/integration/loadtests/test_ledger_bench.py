@@ -3,8 +3,10 @@ import contextlib
 import csv
 import io
 import json
+import shutil
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,10 @@ import pytest
 import payments
 from loadtests import ledger_bench
 from loadtests.bench import fill, ours
+from loadtests.bench.beside import Accompanied, Writers
+from loadtests.bench.cell import Cell, measure
 from loadtests.bench.load import Load, transfers_of
+from loadtests.bench.server import Server
 from loadtests.bench.tigerbeetle import REASON
 
 CASES = "statements x8/uniform,array 1000/uniform,array 8000/uniform*,tigerbeetle*"
@@ -156,3 +161,58 @@ async def test_a_filled_journal_is_right_to_the_dong_and_lies_in_the_live_partit
     assert report.problems == ()
     assert [count for _, count in partitions] == [5_020]
     assert ids == (5_020,)
+
+
+def test_every_way_to_ask_the_ledger_keeps_what_it_acknowledged(journal, server_url):
+    url, load = journal
+    server = Server(server_url, None)
+    found = {}
+
+    for kind in (
+        ours.Ours, ours.Arrays, ours.Holds, ours.Linked, ours.Refused, ours.Replay, ours.Events,
+        partial(ours.Callers, callers=8), ours.Settling, partial(Accompanied, job="seal"),
+        partial(Accompanied, job="feed_statements"),
+    ):  # fmt: skip
+        cell = Cell("", lambda url, load, kind=kind: kind(url, load, "uniform", batch=100))
+        found[kind] = asyncio.run(
+            measure(server, cell, cell.make(url, load), repetition=1, seconds=0.05)
+        )
+    server.close()
+
+    for one, problems in found.values():
+        assert problems == []
+        assert one.transfers > 0
+        assert one.errors == 0
+
+
+def test_two_writers_keep_what_they_acknowledged(journal, server_url):
+    url, load = journal
+    server = Server(server_url, None)
+    cell = Cell("", lambda url, load: Writers(url, load, "uniform", is_disjoint=True))
+
+    one, problems = asyncio.run(
+        measure(server, cell, cell.make(url, load), repetition=1, seconds=0.05)
+    )
+    server.close()
+
+    assert problems == []
+    assert one.transfers > 0
+    assert one.python_us > 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk makes the load; apt-get install wrk")
+def test_the_markets_own_endpoint_is_measured_in_a_process_of_its_own(server_url, tmp_path):
+    code = ledger_bench.main(
+        [
+            "--owners", "20", "--seconds", "1", "--rows", "0", "--repetitions", "1",
+            "--cases", "http bare,http durable,http bulk", "--url", server_url,
+            "--out", str(tmp_path),
+        ]
+    )  # fmt: skip
+
+    cells = {one["cell"]: one for one in json.loads((tmp_path / "run.json").read_text())["cells"]}
+    assert code == 0
+    assert set(cells) == {"http bare", "http durable", "http bulk"}
+    assert cells["http durable"]["memory_mb"] > 0
+    assert cells["http durable"]["python_us"] > 0
