@@ -17,7 +17,7 @@ def ledger_seed(request: pytest.FixtureRequest) -> int:
     """Given, or a new one for every run; told in the summary, so that a failure can be replayed."""
     given = request.config.getoption("--ledger-seed")
     seed = SystemRandom().randrange(2**32) if given is None else given
-    request.node.user_properties.append(("ledger seed", seed))
+    request.node.user_properties.append(("model seed", seed))
     return seed
 
 
@@ -27,11 +27,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for reports in terminalreporter.stats.values():
         for report in reports:
             told = dict(getattr(report, "user_properties", ()))
-            if getattr(report, "when", "") == "call" and "ledger seed" in told:
+            if getattr(report, "when", "") == "call" and "model seed" in told:
                 name = report.nodeid.rpartition("::")[2]
-                tried = told.get("operations", "")
                 terminalreporter.write_line(
-                    f"{name}: {tried} operations, replay with --ledger-seed {told['ledger seed']}"
+                    f"{name}: {told.get('operations', 'too few')} operations, replay with --ledger-seed {told['model seed']}"
                 )
 
 

@@ -95,7 +95,7 @@ class Interleaving:
             chance = self._draw.random()
             if chance < 0.01:
                 yield "expire", self._draw.randint(1, 3)
-            elif chance < 0.02:
+            elif chance < 0.03:
                 yield "change", self._change()
             else:
                 orders, linked = asker.call(self._draw)
@@ -108,7 +108,7 @@ class Interleaving:
     def _change(self) -> tuple[UUID, dict]:
         """Mostly what an account is in peace, or the others would have nothing to do."""
         changed_id = self._draw.choice(list(self._world.model.accounts))
-        (state,) = self._draw.choices(["", "frozen", "closed"], (90, 6, 4))
+        (state,) = self._draw.choices(["", "frozen", "closed"], (80, 10, 10))
         return changed_id, {
             "state": state,
             "out_vnd_max": self._draw.choice([None, 2_000, 100_000]),
