@@ -114,7 +114,7 @@ async def _feed(
         if count < row_count_max:
             skipped_to = high
         window = _next_window(window, count, row_count_max)
-        if deadline is not None and clock() > deadline:
+        if count and deadline is not None and clock() > deadline:
             return Fed(transfer_count, fed_to, is_complete=False)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -22,7 +22,7 @@ KINDS = ("bank", "sales", "fees")
 
 instants = st.builds(
     lambda days, hours, seconds: NOON + timedelta(days=days, hours=hours, seconds=seconds),
-    st.integers(-3, 3),
+    st.integers(-1, 1),
     st.sampled_from([0, 11, 12, 13]),
     st.sampled_from([-1, 0, 0, 0, 1]),
 )
@@ -33,23 +33,14 @@ moves = st.tuples(
     instants,
     st.booleans(),
 )
-steps = st.lists(
-    st.one_of(
-        st.tuples(st.just("post"), st.lists(moves, min_size=1, max_size=4)),
-        st.tuples(st.just("feed"), st.integers(1, 5)),
-        st.tuples(st.just("rebuild"), st.none()),
-        st.tuples(st.just("at"), instants, st.sampled_from(KINDS)),
-        st.tuples(
-            st.just("page"),
-            st.sampled_from(KINDS),
-            st.integers(1, 4),
-            st.none() | instants,
-            st.none() | instants,
-        ),
-    ),
-    min_size=3,
-    max_size=14,
+feeds = st.one_of(
+    st.none(),
+    st.tuples(st.just("some"), st.integers(1, 5)),
+    st.tuples(st.just("all"), st.integers(1, 5)),
+    st.tuples(st.just("anew"), st.just(0)),
 )
+steps = st.lists(st.tuples(st.lists(moves, min_size=1, max_size=4), feeds), min_size=1, max_size=5)
+looks = st.lists(instants, min_size=2, max_size=4, unique=True)
 
 
 @dataclass(frozen=True)
@@ -61,6 +52,10 @@ class Line:
     amount_vnd: int
     occurred_at: datetime
     recorded_at: datetime
+
+
+def moved(recorded):
+    return (KINDS, 7, NOON, NOON + recorded, True)
 
 
 class World:
@@ -106,32 +101,39 @@ class World:
                             Line(base | number + 1, transfer_id, grew, occurred_at, recorded_at)
                         )
 
-    async def feed(self, row_count_max):
-        await payments.feed_statements(self.url, now=NOON, row_count_max=row_count_max)
-
-    async def rebuild(self, _):
-        await payments.rebuild_statements(self.url, now=NOON)
-
-    async def at(self, at, kind):
-        for by in ("occurred", "recorded"):
-            told = await payments.balance_vnd_at(self.db, self.name(kind), at, by=by)
-            assert told == sum(
-                line.amount_vnd for line in self.lines[kind] if getattr(line, f"{by}_at") <= at
+    async def feed(self, how, row_count_max):
+        if how == "anew":
+            await payments.rebuild_statements(self.url, now=NOON)
+        else:
+            await payments.feed_statements(
+                self.url,
+                now=NOON,
+                row_count_max=row_count_max,
+                seconds_max=0 if how == "some" else None,
             )
 
-    async def page(self, kind, limit, since, until):
-        for by in ("recorded", "occurred"):
-            pages, after = [], 0
-            while found := await payments.statement(
-                self.db, self.name(kind), after=after, limit=limit, by=by, since=since, until=until
-            ):
-                assert len(found) <= limit
-                pages += found
-                after = found[-1].position
-            told = [
-                (one.position, one.transfer_id, one.amount_vnd, one.balance_vnd) for one in pages
-            ]
-            assert told == self.expected(kind, by, since, until)
+    async def look(self, kind, looked, limit):
+        """Every clock, at these instants and at every instant of a line."""
+        for by in ("occurred", "recorded"):
+            known = {getattr(line, f"{by}_at") for line in self.lines[kind]}
+            for at in known | set(looked):
+                told = await payments.balance_vnd_at(self.db, self.name(kind), at, by=by)
+                assert told == sum(
+                    line.amount_vnd for line in self.lines[kind] if getattr(line, f"{by}_at") <= at
+                )
+            for since, until in ((None, None), (min(looked), None), (min(looked), max(looked))):
+                await self.page(kind, by, limit, since, until)
+
+    async def page(self, kind, by, limit, since, until):
+        pages, after = [], 0
+        while found := await payments.statement(
+            self.db, self.name(kind), after=after, limit=limit, by=by, since=since, until=until
+        ):
+            assert len(found) <= limit
+            pages += found
+            after = found[-1].position
+        told = [(one.position, one.transfer_id, one.amount_vnd, one.balance_vnd) for one in pages]
+        assert told == self.expected(kind, by, since, until)
 
     def expected(self, kind, by, since, until):
         order = (
@@ -146,18 +148,21 @@ class World:
         return expected
 
 
-async def walk(url, taken):
+async def walk(url, taken, looked, limit):
     engine = create_async_engine(market_db.sqlalchemy_url(url, "asyncpg"))
     connection = await asyncpg.connect(url)
     try:
         async with market_db.Session(engine) as db:
             world = World(connection, db, url)
             await world.open()
-            for step, *arguments in taken:
-                await getattr(world, step)(*arguments)
+            for number, (batch, feed) in enumerate(taken):
+                await world.post(batch)
+                if feed is not None:
+                    await world.feed(*feed)
+                await world.look(KINDS[number % 3], looked[:2], limit)
                 await db.rollback()
             for kind in KINDS:
-                await world.page(kind, 3, None, None)
+                await world.look(kind, looked, limit)
     finally:
         await connection.close()
         await engine.dispose()
@@ -165,10 +170,21 @@ async def walk(url, taken):
 
 @pytest.mark.slow
 @settings(
-    max_examples=40,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(steps)
-def test_every_balance_and_page_is_what_a_plain_list_says(database_url, taken):
-    asyncio.run(walk(database_url, taken))
+@given(steps, looks, st.integers(1, 4))
+@example(
+    # One day recorded in three runs while the clock steps back, by a second and then over midnight.
+    [
+        ([moved(recorded=timedelta(hours=13))], ("all", 5)),
+        ([moved(recorded=timedelta(hours=12))], ("all", 5)),
+        ([moved(recorded=timedelta(hours=11))], ("all", 5)),
+        ([moved(recorded=timedelta(hours=13))], ("all", 5)),
+    ],
+    [NOON + timedelta(hours=11), NOON + timedelta(hours=12)],
+    2,
+)
+def test_every_balance_and_page_is_what_a_plain_list_says(database_url, taken, looked, limit):
+    asyncio.run(walk(database_url, taken, looked, limit))
