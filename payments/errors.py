@@ -309,3 +309,12 @@ class StatementCursorUnknown(LedgerError):
         super().__init__(f"Account {account_id} has no entry {position}.")
         self.account_id = account_id
         self.position = position
+
+
+class JournalUnreadable(LedgerError):
+    """A row of the journal has an empty field: somebody took the table's rules away."""
+
+    code = "journal_unreadable"
+
+    def __init__(self) -> None:
+        super().__init__("A transfer has an empty field: run the audit.")

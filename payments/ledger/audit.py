@@ -81,9 +81,19 @@ async def audit(
     connection = await asyncpg.connect(dsn, server_settings=settings)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            return await _Audit(connection, progress or _silent).run(heads)
-    finally:
-        await connection.close()
+            report = await audit_snapshot(connection, progress, heads)
+    except BaseException:
+        connection.terminate()  # in the midst of a COPY it could not be closed
+        raise
+    await connection.close()
+    return report
+
+
+async def audit_snapshot(
+    connection: Any, progress: Progress | None = None, heads: ChainHeads | None = None
+) -> Report:
+    """As `audit`, of what the connection's transaction sees."""
+    return await _Audit(connection, progress or _silent).run(heads)
 
 
 class _Audit:

@@ -80,7 +80,8 @@ async def seal(
 
     One sealer works at a time, a second one returns at once. Cheap to call often, but each round
     costs a row per lane that moved: once a minute is plenty.
-    Raises: ChainBroken if the links are not those that the watermark speaks of.
+    Raises: ChainBroken if the links are not those that the watermark speaks of, JournalUnreadable
+    if a row has an empty field.
     """
     assert 0 < row_count_max <= ROUND_ROW_COUNT_MAX
     settings = _SETTINGS | ({} if role is None else {"role": role})
@@ -90,9 +91,12 @@ async def seal(
             return Sealed(is_busy=True)
         reader = await asyncpg.connect(dsn, server_settings=settings | {"work_mem": "64MB"})
         try:
-            return await _seal_all(reader, _Sealer(writer, now, row_count_max))
-        finally:
-            await reader.close()
+            sealed = await _seal_all(reader, _Sealer(writer, now, row_count_max))
+        except BaseException:
+            reader.terminate()  # in the midst of a COPY it could not be closed
+            raise
+        await reader.close()
+        return sealed
     finally:
         await writer.close()
 

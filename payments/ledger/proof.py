@@ -185,6 +185,10 @@ class _Proof:
         gone = dict(islice(self.compared.gone.items(), NAMED_COUNT_MAX))
         if not gone:
             return
+        if len(self.compared.gone) > len(gone):
+            self._say(
+                ROWS, f"{len(self.compared.gone):,} transfers are not where they were sealed."
+            )
         ids = [UUID(bytes=row_id) for row_id in gone]
         elsewhere = await self._elsewhere(ids)
         lines = {row[0]: row[1] for row in await self._connection.fetch(_LINES, ids)}
@@ -196,8 +200,6 @@ class _Proof:
                 self._say(ROWS, f"Transfer {name}, {place}, is gone.{known}")
             elif said.leaf[:SHORT_BYTES] != place.short:
                 self.compared.changed(place, said)
-        if len(self.compared.gone) > len(gone):
-            self._say(ROWS, f"{len(self.compared.gone):,} transfers are not where they were.")
 
     async def _elsewhere(self, ids: Sequence[UUID]) -> dict[bytes, Said]:
         """The rows of these ids, wherever they lie now."""

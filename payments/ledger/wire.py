@@ -14,6 +14,8 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from payments.errors import JournalUnreadable
+
 _FIELDS = (
     ("position", ">i8"),
     ("amount_vnd", ">i8"),
@@ -45,10 +47,6 @@ _START = b"PGCOPY\n\xff\r\n\0"
 _START_BYTES = len(_START) + 8
 _END = b"\xff\xff"
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-class RowUnreadable(Exception):
-    """A row of the journal has an empty field: somebody took the table's rules away."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,7 +121,7 @@ class Unpacker:
         self._leaves: list[bytes] = []
 
     def feed(self, piece: bytes) -> None:
-        """Add the next piece, of any length. Raises: RowUnreadable if a field of a row is empty."""
+        """Add the next piece, of any length. Raises: JournalUnreadable if a field of a row is empty."""
         self._kept += piece
         if not self._begun:
             if len(self._kept) < _START_BYTES:
@@ -135,7 +133,7 @@ class Unpacker:
             whole = self._kept[: count * _ROW_BYTES]
             rows = np.frombuffer(whole, WIRE)
             if any((rows[name] != value).any() for name, value in _FRAME):
-                raise RowUnreadable
+                raise JournalUnreadable
             self._kept = self._kept[len(whole) :]
             self._sources.append(rows)
             self._leaves.append(leaves_of(whole))
@@ -162,9 +160,9 @@ class Unpacker:
         return rows[: cut or len(rows)]
 
     def close(self) -> None:
-        """Everything came. Raises: RowUnreadable if what is left is not the end of a COPY."""
+        """Everything came. Raises: JournalUnreadable if what is left is not the end of a COPY."""
         if self._kept != _END:
-            raise RowUnreadable
+            raise JournalUnreadable
 
     def _give_back(self, rows: Rows, start: int) -> None:
         left = np.concatenate(rows.sources)[start:]
