@@ -211,6 +211,7 @@ QUESTIONS = (
     Question(
         "P9", "A durable confirmation over HTTP over the bare endpoint",
         "http durable", "http bare", floor=0.55, wished=0.9,
+        note="A commit shared by at most 64, on the cores that Python and wrk use too.",
     ),
     Question(
         "P9-routed",
@@ -220,6 +221,7 @@ QUESTIONS = (
     Question(
         "P10", "A durable confirmation over the naive endpoint",
         "http durable", "http naive", floor=4, wished=6,
+        note="The other: a transaction and the ORM's objects for each request.",
     ),
     Question(
         "P10-hot", "A durable confirmation over the naive endpoint, all to one vendor",
@@ -239,6 +241,7 @@ QUESTIONS = (
     Question(
         "P12", "Confirmations a second in bulk over one by one",
         "http bulk", "http durable", floor=5, wished=8,
+        note="The reading and settling of each confirmation in Python.",
     ),
     Question(
         "overload", "Good answers at five times the connections over the peak",
@@ -316,7 +319,9 @@ def _bound_by(question: Question, runs: Sequence[Measured]) -> str:
     if not shares:
         said = "The processors' shares could not be read"
     elif busy < BUSY_CORES:
-        said = f"Waiting for the disk and for each other more than either: {', '.join(shares)}"
+        said = (
+            f"Waiting (for the disk, a processor, each other) more than work: {', '.join(shares)}"
+        )
     elif (postgres or 0.0) >= (python or 0.0):
         said = f"PostgreSQL: {', '.join(shares)}"
     else:

@@ -73,7 +73,7 @@ def test_a_question_without_its_cells_says_why(measured):
 
 @pytest.mark.parametrize(
     ("postgres_us", "python_us", "bound"),
-    [(9.5, 1, "PostgreSQL: "), (3, 9, "Python: "), (2, 1, "Waiting for the disk")],
+    [(9.5, 1, "PostgreSQL: "), (3, 9, "Python: "), (2, 1, "Waiting (for the disk")],
 )
 def test_what_bounds_it_follows_from_the_processors_shares(measured, postgres_us, python_us, bound):
     found = measured("array 8000/uniform", 100_000, postgres_us=postgres_us, python_us=python_us)
