@@ -19,9 +19,10 @@ import numpy as np
 import psycopg
 
 import payments
+from loadtests.bench.book import Book
 from loadtests.bench.cell import Skipped, Tally, Variant
 from loadtests.bench.load import Load
-from loadtests.bench.ours import BATCH, RECORDS_MAX, Arrays, Book, Ours
+from loadtests.bench.ours import BATCH, RECORDS_MAX, Arrays, Ours
 from payments.ledger.accounts import LANES
 
 ROOT = Path(__file__).parents[2]

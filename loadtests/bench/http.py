@@ -15,9 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from loadtests.bench.book import Book
 from loadtests.bench.cell import Measured, Skipped
 from loadtests.bench.load import Load
-from loadtests.bench.ours import BANK_BIN, Book, account_no_of, open_stands
+from loadtests.bench.ours import BANK_BIN, account_no_of, open_stands
 from loadtests.bench.server import Server, cpu_seconds, database_of
 from market import clock, db, ids, integrators
 from market.integrators import Integrator

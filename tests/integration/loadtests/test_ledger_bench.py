@@ -18,6 +18,7 @@ import payments
 from loadtests import ledger_bench
 from loadtests.bench import fill, ours
 from loadtests.bench.beside import Accompanied, Writers
+from loadtests.bench.book import Book
 from loadtests.bench.cell import Cell, measure
 from loadtests.bench.load import Load, transfers_of
 from loadtests.bench.server import Server
@@ -118,7 +119,7 @@ async def test_a_lost_transfer_a_doubled_one_and_a_wrong_balance_are_each_notice
     url, load = journal
     records = load.records("uniform", 10)
     more = load.records("uniform", 1)
-    book = ours.Book(url)
+    book = Book(url)
     book.open()
     ledger = payments.Ledger(url)
     await ledger.start()
