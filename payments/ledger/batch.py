@@ -299,17 +299,7 @@ def _uses(item: Posting, name: AccountName) -> bool:
 
 def _transfer_columns(listed: Sequence[records.Record]) -> tuple[Any, ...]:
     """For `INSERT_TRANSFERS` and, with one more, `INSERT_HOLDS`."""
-    packed = np.frombuffer(records.pack_records(listed), TRANSFER_DTYPE)
-    return (
-        records.int2s(records.lanes_of(packed)),
-        records.int2s(packed["kind"]),
-        records.int8s(packed["amount_vnd"]),
-        records.instants(packed["occurred_at"]),
-        *(
-            records.uuids(packed[name])
-            for name in ("id", "owner_id", "debit_id", "credit_id", "subject_id", "place_id")
-        ),
-    )
+    return plain.transfer_columns(np.frombuffer(records.pack_records(listed), TRANSFER_DTYPE))
 
 
 _RECEIPT_COLUMNS: tuple[Callable[[Any], object], ...] = (

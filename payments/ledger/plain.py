@@ -7,6 +7,7 @@ known already, nothing of it stands and the batch goes the exact way (`batch`).
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 
@@ -33,6 +34,32 @@ async def post(connection: Any, packed: bytes, facts: Sequence[Fact]) -> bool:
     return True
 
 
+async def all_stand(connection: Any, packed: bytes) -> bool:
+    """Whether the whole batch was posted before, as after an answer that was lost."""
+    batch = np.frombuffer(packed, TRANSFER_DTYPE)
+    ids = batch["id"].tolist()
+    found = await connection.execute(
+        statements.COUNT_STANDING,
+        (*transfer_columns(batch), UUID(bytes=min(ids)), UUID(bytes=max(ids))),
+    )
+    ((count,),) = await found.fetchall()
+    return bool(count == len(batch))
+
+
+def transfer_columns(batch: Array) -> tuple[Any, ...]:
+    """Records as columns, in the order of the statements that take them."""
+    return (
+        records.int2s(records.lanes_of(batch)),
+        records.int2s(batch["kind"]),
+        records.int8s(batch["amount_vnd"]),
+        records.instants(batch["occurred_at"]),
+        *(
+            records.uuids(batch[name])
+            for name in ("id", "owner_id", "debit_id", "credit_id", "subject_id", "place_id")
+        ),
+    )
+
+
 def parameters_of(batch: Array, facts: Sequence[Fact]) -> tuple[Any, ...] | None:
     """The arguments of `payments.post_transfers`; None where a transfer is none, or names an
     account as two owners'.
@@ -48,14 +75,7 @@ def parameters_of(batch: Array, facts: Sequence[Fact]) -> tuple[Any, ...] | None
         return None
     return (
         records.int2s(np.flatnonzero(np.bincount(lanes))),
-        records.int2s(lanes),
-        records.int2s(batch["kind"]),
-        records.int8s(amounts),
-        records.instants(batch["occurred_at"]),
-        *(
-            records.uuids(batch[name])
-            for name in ("id", "owner_id", "debit_id", "credit_id", "subject_id", "place_id")
-        ),
+        *transfer_columns(batch),
         *accounts,
         *(fact_columns(facts) if facts else NO_FACTS),
     )

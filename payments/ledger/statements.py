@@ -16,6 +16,19 @@ SELECT payments.post_transfers($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
                                $16, $17, $18, $19, $20, $21)
 """
 
+# How many of these transfers stand just so. No lock: what stands never changes.
+COUNT_STANDING = """
+SELECT count(*) FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    AS x (lane, kind, amount_vnd, occurred_at, id, owner_id, debit_id, credit_id, subject_id,
+          place_id)
+JOIN payments.transfer t ON t.lane = x.lane AND t.id = x.id
+WHERE t.id BETWEEN $11 AND $12
+  AND (t.kind, t.amount_vnd, t.occurred_at, t.owner_id, t.debit_id, t.credit_id, t.subject_id,
+       t.place_id)
+    = (x.kind, x.amount_vnd, x.occurred_at, x.owner_id, x.debit_id, x.credit_id, x.subject_id,
+       x.place_id)
+"""
+
 # ── Reading ─────────────────────────────────────────────────────────────────────────────────────
 
 # No lock: receiving accounts are never deleted and never change hands.

@@ -89,8 +89,8 @@ class Ledger:
         self._task: asyncio.Task[None] | None = None
         self._connection: Any = None
         self._known: set[UUID] = set()
-        self._is_plain = True
-        """Whether the last transfers were all new and within limits, so the next ones may be."""
+        self._expected: Outcome | None = Outcome.POSTED
+        """What the last batch of transfers was throughout, so the next may be; None if it was mixed."""
         self.batch_count = 0
         """Commits so far."""
 
@@ -318,11 +318,20 @@ class Ledger:
             answers = await self._write_plain(items)
             if answers is None:
                 answers = await batch.run(self._connection, items, self._known)
-                self._is_plain = all(
-                    _is_plain(one, told) for one, told in zip(items, answers, strict=True)
-                )
+                self._expect(items, answers)
         self.batch_count += 1
         return answers
+
+    def _expect(self, items: Sequence[Item], answers: Sequence[Answer]) -> None:
+        """Learn from the exact way; what can never take a fast one teaches nothing."""
+        told: set[Outcome] = set()
+        for item, answer in zip(items, answers, strict=True):
+            if isinstance(item, Settling) or item.packed is None:
+                return
+            assert isinstance(answer, list)
+            told.update(answer)
+        alike = told.pop() if len(told) == 1 else None
+        self._expected = alike if alike in _FAST else None
 
     async def _open_accounts(self, items: Sequence[Item]) -> None:
         """Accounts that come along with orders; empty ones harm nobody if the orders fail."""
@@ -333,9 +342,9 @@ class Ledger:
             self._known.update(name.id for name in new)
 
     async def _write_plain(self, items: Sequence[Item]) -> list[Answer] | None:
-        """The fast way for what is likely to be all new and all within limits; None if it is not."""
-        if not self._is_plain:
-            return None
+        """The fast ways, for what is likely to be all new and within limits, or all told before;
+        None if it is neither.
+        """
         packed: list[bytes] = []
         facts: list[Fact] = []
         for item in items:
@@ -343,14 +352,26 @@ class Ledger:
                 return None
             packed.append(item.packed)
             facts.extend(item.facts)
-        try:
-            if not await plain.post(self._connection, b"".join(packed), facts):
-                return None
-        except psycopg.Error as error:
-            if not is_conflict(error):
-                raise
+        whole = b"".join(packed)
+        if self._expected is None:
             return None
-        return [[Outcome.POSTED] * item.size for item in items]
+        for outcome in _FAST if self._expected is Outcome.POSTED else reversed(_FAST):
+            if outcome is Outcome.POSTED:
+                is_so = await self._post_plain(whole, facts)
+            else:
+                is_so = await plain.all_stand(self._connection, whole)
+            if is_so:
+                self._expected = outcome
+                return [[outcome] * item.size for item in items]
+        return None
+
+    async def _post_plain(self, packed: bytes, facts: Sequence[Fact]) -> bool:
+        try:
+            return await plain.post(self._connection, packed, facts)
+        except psycopg.Error as error:
+            if is_conflict(error):
+                return False
+            raise
 
     async def _give_up_connection(self, items: Sequence[Item], error: Exception) -> None:
         """From here on nobody knows whether the last commit stands; running it again will tell."""
@@ -365,14 +386,8 @@ class Ledger:
 
 _NUMBERS = {outcome: number for number, outcome in enumerate(OUTCOMES)}
 _POSTED = _NUMBERS[Outcome.POSTED]
-
-
-def _is_plain(item: Item, answer: Answer) -> bool:
-    """Whether the fast way would have done; what can never take it says nothing."""
-    if isinstance(item, Settling) or item.packed is None:
-        return True
-    assert isinstance(answer, list)
-    return answer.count(Outcome.POSTED) == len(answer)
+_FAST = (Outcome.POSTED, Outcome.ALREADY_POSTED)
+"""What a whole batch may be found to be without judging each of it."""
 
 
 def _is_disturbed(error: Exception) -> bool:

@@ -396,7 +396,9 @@ ALTER TABLE payments.seal ALTER ids SET STORAGE EXTERNAL, ALTER leaves SET STORA
 # Nobody else may be writing meanwhile; months are made from the oldest row's on.
 COPY = """
 SELECT payments.make_partitions(
-    LEAST((now() - interval '2 months')::date, GREATEST((SELECT min(occurred_at) FROM payments.transfer_old)::date, '2025-01-01')),
+    LEAST((now() - interval '2 months')::date, (
+        SELECT CASE WHEN count(*) > 0 THEN GREATEST(min(occurred_at)::date, '2025-01-01') END
+        FROM payments.transfer_old)),
     (now() + interval '3 months')::date);
 INSERT INTO payments.transfer
     (position, amount_vnd, occurred_at, recorded_at, lane, kind, id, owner_id, debit_id, credit_id,
