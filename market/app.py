@@ -75,7 +75,7 @@ HEADERS = (
 )
 
 
-def create_app(given: Settings | None = None) -> Litestar:
+def create_app(given: Settings | None = None) -> confirmations.Market:
     """The application, not yet started; its lifespan opens the pools and the ledger's writer."""
     config = given or settings.from_environment()
     return confirmations.Market(

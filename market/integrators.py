@@ -136,8 +136,17 @@ class Keys:
         self._load = load
         self._clock = clock
         self._known: dict[bytes, Integrator] = {}
+        self._used: dict[bytes, Integrator] = {}
+        """By the key itself: those of `_known` that came since it was read."""
+        self._fresh_until = 0.0
         self._read_at: float | None = None
         self._reading: asyncio.Task[None] | None = None
+
+    def known(self, key: bytes) -> Integrator | None:
+        """Whose key this surely is; None where `find` has to be asked."""
+        if self._clock() > self._fresh_until:
+            return None
+        return self._used.get(key)
 
     async def find(self, key: bytes) -> Integrator | None:
         """Whose key this is; None for nobody's.
@@ -154,6 +163,8 @@ class Keys:
         if found is None and self._age() > AGAIN_SECONDS:
             await self._read_again()
             found = self._known.get(hashed)
+        if found is not None:
+            self._used[key] = found
         return found
 
     async def close(self) -> None:
@@ -179,7 +190,9 @@ class Keys:
     async def _read(self) -> None:
         begun = self._clock()
         self._known = await self._load()
+        self._used = {}
         self._read_at = begun
+        self._fresh_until = begun + FRESH_SECONDS
 
 
 def _forget_failure(reading: "asyncio.Task[None]") -> None:

@@ -40,6 +40,10 @@ BULK_BYTES_MAX = 1_000_000
 BULK_AT_ONCE_MAX = 8
 """Large bodies held at once: they bound the memory, and the ledger commits them together."""
 BODY_SECONDS_MAX = 20
+HOLD_SECONDS = 0.2
+"""Who is sent away hears it this much later: clients that come back at once, whatever they are told,
+cannot keep us busy with saying no."""
+HELD_COUNT_MAX = 1_000
 RETRY_SECONDS = (1, 2, 3, 1, 2, 1, 3, 2)
 """Handed out in turn, so that those who were sent away do not all come back together."""
 
@@ -81,6 +85,8 @@ class Door:
     admission: Admission
     bulk_count: int = 0
     """Large requests in work."""
+    held_count: int = 0
+    """Requests that are being sent away."""
 
     async def one(self, scope: Scope, receive: Receive) -> Reply:
         """Take a single confirmation; the reply is made once it is durable."""
@@ -89,7 +95,7 @@ class Door:
             integrator = await self._integrator(headers)
             admission = self.admission
             if admission.is_full:
-                return _sent_away()
+                return await self._send_away()
             key = bodies.idempotency_key(headers.get(b"idempotency-key"))
             _check_type(headers, JSON)
             body = await _body(headers, receive, BODY_BYTES_MAX)
@@ -116,7 +122,7 @@ class Door:
             headers = dict(scope["headers"])
             integrator = await self._integrator(headers)
             if self.admission.is_full or self.bulk_count > BULK_AT_ONCE_MAX:
-                return _sent_away()
+                return await self._send_away()
             kind = _check_type(headers, JSON, LINES)
             body = await _body(headers, receive, BULK_BYTES_MAX)
             return await self._settle_all(
@@ -159,12 +165,26 @@ class Door:
             became[index] = answer
         return _reply_to_many(items, became)
 
+    async def _send_away(self) -> Reply:
+        """There is no room: said with as little work as possible, nothing of the body was read."""
+        if self.held_count < HELD_COUNT_MAX:
+            self.held_count += 1
+            try:
+                await asyncio.sleep(HOLD_SECONDS)
+            finally:
+                self.held_count -= 1
+        return _busy(next(_turns))
+
     async def _integrator(self, headers: dict[bytes, bytes]) -> Integrator:
         scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer":
             raise bodies.IntegratorUnknown
+        key = key.strip()
+        known = self.keys.known(key)
+        if known is not None:
+            return known
         try:
-            found = await self.keys.find(key.strip())
+            found = await self.keys.find(key)
         except Exception as error:
             raise payments.LedgerUnavailable("the keys cannot be read") from error
         if found is None:
@@ -216,25 +236,32 @@ def _check_type(headers: dict[bytes, bytes], *accepted: bytes) -> bytes:
 async def _body(headers: dict[bytes, bytes], receive: Receive, byte_count_max: int) -> bytes:
     """The whole body; refused by its announced length before anything of it is read."""
     announced = headers.get(b"content-length", b"0")
-    if not announced.isdigit() or int(announced) > byte_count_max:
+    length = int(announced) if announced.isdigit() else byte_count_max + 1
+    if length > byte_count_max:
         raise bodies.BodyTooLarge(byte_count_max)
+    message: Any = await receive()
+    body: bytes = message.get("body", b"")
+    if length and len(body) == length:  # servers say “more” until they have looked again
+        return body
     try:
         async with asyncio.timeout(BODY_SECONDS_MAX):
-            parts: list[bytes] = []
-            size = 0
-            while True:
-                message: Any = await receive()
-                if message["type"] == "http.disconnect":
-                    raise _Gone
-                part = message.get("body", b"")
-                size += len(part)
-                if size > byte_count_max:
-                    raise bodies.BodyTooLarge(byte_count_max)
-                if not message.get("more_body", False):
-                    return b"".join((*parts, part)) if parts else part
-                parts.append(part)
+            return await _rest(message, receive, byte_count_max)
     except TimeoutError:
         raise bodies.BodyTooSlow(BODY_SECONDS_MAX) from None
+
+
+async def _rest(message: Any, receive: Receive, byte_count_max: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while message["type"] == "http.request":
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > byte_count_max:
+            raise bodies.BodyTooLarge(byte_count_max)
+        if not message.get("more_body"):
+            return b"".join(parts)
+        message = await receive()
+    raise _Gone
 
 
 def _told(error: Exception) -> Reply:
@@ -248,11 +275,6 @@ def _told(error: Exception) -> Reply:
     elif problem.status == 401:
         headers = [*_WRONG, (b"www-authenticate", b"Bearer")]
     return Reply(problem.status, headers, _encode(problem))
-
-
-def _sent_away() -> Reply:
-    """There is no room: said with as little work as possible, nothing of the body was read."""
-    return _busy(next(_turns))
 
 
 @cache

@@ -17,7 +17,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.core.failures import Failure, FailureGroup
 from sqlalchemy import make_url
 
+from market import clock, ids, integrators
 from market.db import Database
+from market.integrators import Integrator
 
 CHECKS = [
     schemathesis.checks.not_a_server_error,
@@ -33,8 +35,8 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def served(server_url, template, tmp_path_factory, build_world) -> Iterator[tuple[str, str]]:
-    """A real server over a small market; its address and a vendor's session token."""
+def served(server_url, template, tmp_path_factory, build_world) -> Iterator[tuple[str, str, str]]:
+    """A real server over a small market; its address, a vendor's session token, a bank's key."""
     import psycopg
 
     name = f"openapi_{os.getpid()}"
@@ -42,13 +44,16 @@ def served(server_url, template, tmp_path_factory, build_world) -> Iterator[tupl
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     url = make_url(server_url).set(database=name).render_as_string(hide_password=False)
 
-    async def build() -> str:
+    async def build() -> tuple[str, str]:
         database = Database(url, pool_size=2)
         world = await build_world(database)
+        bank = Integrator(ids.new(), "Ngân hàng", "bank_a", ("970436",), clock.now())
+        async with database.as_system() as db:
+            key = await integrators.add(db, bank)
         await database.close()
-        return str(world.tokens["vendor"])
+        return str(world.tokens["vendor"]), key
 
-    token = asyncio.run(build())
+    token, key = asyncio.run(build())
     port = _free_port()
     data = Path(tmp_path_factory.mktemp("openapi"))
     environment = {**os.environ, "MARKET_DATABASE_URL": url, "MARKET_DATA": str(data)}  # noqa: TID251 - a process of its own
@@ -69,7 +74,7 @@ def served(server_url, template, tmp_path_factory, build_world) -> Iterator[tupl
         except httpx.HTTPError:
             assert time.monotonic() < deadline, "the server did not start"
             time.sleep(0.1)
-    yield base, token
+    yield base, token, key
     server.terminate()
     server.wait(15)
     with psycopg.connect(server_url, autocommit=True) as admin:
@@ -78,16 +83,17 @@ def served(server_url, template, tmp_path_factory, build_world) -> Iterator[tupl
 
 @pytest.fixture(scope="module")
 def api(served):
-    base, _ = served
+    base, _, _ = served
     return schemathesis.openapi.from_url(f"{base}/schema/openapi.json").include(
         path_regex="^/(api|hooks)/"
     )
 
 
 def test_every_answer_is_documented_and_none_is_a_crash(api, served):
-    base, token = served
+    base, token, key = served
     csrf = _csrf(base)
     headers = {"cookie": f"cho_session={token}; cho_csrf={csrf}", "x-csrftoken": csrf}
+    headers["authorization"] = f"Bearer {key}"
     wrong: list[str] = []
 
     for result in api.get_all_operations():

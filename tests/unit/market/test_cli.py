@@ -24,7 +24,7 @@ def test_help_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "serve", "web", "worker", "relay", "simulate", "db", "audit"]
+    "command", ["demo", "serve", "web", "worker", "relay", "simulate", "db", "audit", "integrator"]
 )
 def test_each_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as left:
