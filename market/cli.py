@@ -94,10 +94,15 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("name", choices=SIMULATORS)
     database = add("db", _db, "look after the database", data)
     database.add_argument(
-        "action", choices=("migrate", "check"), help="bring up to date, or compare"
+        "action",
+        choices=("migrate", "check", "upkeep"),
+        help="bring up to date, compare, or do now what the worker does from time to time",
     )
     database.add_argument(
         "--scratch", action="store_true", help="use a fresh database, then drop it"
+    )
+    database.add_argument(
+        "--statements-anew", action="store_true", help="upkeep: make all statements once more"
     )
     database.add_argument("--json", action="store_true", help="answer as JSON")
     ledger = add("ledger", _ledger, "post a CSV file of transfers, safe to repeat", data)
@@ -206,6 +211,10 @@ def _db(options: argparse.Namespace, settings: Settings) -> int:
 
     if options.action == "migrate":
         return database.migrate(settings)
+    if options.action == "upkeep":
+        from market.commands import upkeep
+
+        return upkeep.run(settings, as_json=options.json, anew=options.statements_anew)
     return database.check(settings, scratch=options.scratch, as_json=options.json)
 
 

@@ -5,7 +5,16 @@
 `PERIODIC` names the jobs the relay asks for every so many seconds.
 """
 
-from market.flows import acquired, adoption, invoice, listing, notices, onboarding, settlement
+from market.flows import (
+    acquired,
+    adoption,
+    invoice,
+    listing,
+    notices,
+    onboarding,
+    settlement,
+    upkeep,
+)
 from market.flows.context import Context, Event, Job, Reaction, each
 
 __all__ = ["JOBS", "PERIODIC", "REACTIONS", "Context", "Event", "Job", "Reaction"]
@@ -17,6 +26,10 @@ JOBS: dict[str, Job] = {
     "issue_invoice": invoice.issue_invoice,
     "send_invoices": invoice.send_invoices,
     "sync_listings": listing.sync_listings,
+    "expire_holds": upkeep.expire_holds,
+    "feed_statements": upkeep.feed_statements,
+    "seal_journal": upkeep.seal_journal,
+    "keep_partitions": upkeep.keep_partitions,
 }
 
 REACTIONS: dict[str, Reaction] = {
@@ -37,5 +50,9 @@ PERIODIC: dict[str, int] = {
     "sync_listings": 5,
     "pull_missed_notices": 60,
     "ask_acquirers": 60,
+    "expire_holds": 10,
+    "feed_statements": 5,
+    "seal_journal": 60,
+    "keep_partitions": 3_600,
 }
 """Seconds between two asks; a job that is not in `JOBS` is not asked for."""

@@ -56,7 +56,9 @@ async def feed_statements(
     assert row_count_max > 0
     connection = await _connect(dsn, role)
     try:
-        return await _feed(connection, now, row_count_max, seconds_max, progress)
+        return await _feed(
+            connection, now, row_count_max, seconds_max, progress, waits_for_others=False
+        )
     finally:
         await connection.close()
 
@@ -70,9 +72,9 @@ async def rebuild_statements(dsn: str, *, now: datetime, progress: Progress | No
     connection = await _connect(dsn, None)
     try:
         async with connection.transaction(isolation="read_committed"):
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", BOOKS_LOCK)
+            await connection.execute(_WAIT, BOOKS_LOCK)
             await connection.execute(_FORGET)
-        return await _feed(connection, now, ROW_COUNT_MAX, None, progress)
+        return await _feed(connection, now, ROW_COUNT_MAX, None, progress, waits_for_others=True)
     finally:
         await connection.close()
 
@@ -90,6 +92,8 @@ async def _feed(
     row_count_max: int,
     seconds_max: float | None,
     progress: Progress | None,
+    *,
+    waits_for_others: bool,
 ) -> Fed:
     clock = asyncio.get_running_loop().time
     deadline = None if seconds_max is None else clock() + seconds_max
@@ -98,6 +102,8 @@ async def _feed(
     transfer_count, fed_to, skipped_to = 0, 0, 0
     while True:
         async with connection.transaction(isolation="read_committed"):
+            if waits_for_others:
+                await connection.execute(_WAIT, BOOKS_LOCK)
             fed_to = await connection.fetchval(_BEGIN, BOOKS_LOCK, WATERMARK)
             if fed_to is None:  # somebody else is at it
                 return Fed(transfer_count, 0, is_complete=False)
@@ -126,6 +132,8 @@ def _next_window(window: int, count: int, row_count_max: int) -> int:
         return min(window * 2, _WINDOW_MAX)
     return window
 
+
+_WAIT = "SELECT pg_advisory_xact_lock($1)"
 
 # The watermark; nothing where another run holds the lock. Waits for nobody.
 _BEGIN = """

@@ -1,7 +1,7 @@
 """Accounts are opened, limited, frozen and closed, never in the middle of a writer's batch."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -12,6 +12,7 @@ from market import db as market_db
 from market import ids
 from payments import Limits, Outcome
 
+DEADLINE = datetime(2100, 1, 1, tzinfo=UTC)
 LIMITED = Limits(balance_vnd_min=0, balance_vnd_max=5_000, out_vnd_max=1_000)
 
 
@@ -140,7 +141,7 @@ async def test_an_account_that_a_hold_waits_for_is_not_closed(
 ):
     hold = payments.Hold(
         id=ids.new(), owner_id=vendor.id, debit_id=bank.id, credit_id=sales.id, amount_vnd=700,
-        kind=payments.TransferKind.OTHER, occurred_at=now, expires_at=now + timedelta(days=400),
+        kind=payments.TransferKind.OTHER, occurred_at=now, expires_at=DEADLINE,
     )  # fmt: skip
     assert await ledger.post(hold) == [Outcome.POSTED]
 
@@ -148,7 +149,7 @@ async def test_an_account_that_a_hold_waits_for_is_not_closed(
         await payments.close_account(db, bank, now=now)
     await db.rollback()
     shown = await view(db, bank)
-    freed = await payments.expire_holds(db, now=now + timedelta(days=401))
+    freed = await payments.expire_holds(db, now=DEADLINE + timedelta(days=1))
     await db.commit()
     await payments.close_account(db, bank, now=now)
     await db.commit()
@@ -223,7 +224,7 @@ async def test_a_smallest_balance_above_what_is_free_is_refused(
     await ledger.post(transfer(1_000))
     hold = payments.Hold(
         id=ids.new(), owner_id=vendor.id, debit_id=sales.id, credit_id=bank.id, amount_vnd=300,
-        kind=payments.TransferKind.OTHER, occurred_at=now, expires_at=now + timedelta(days=400),
+        kind=payments.TransferKind.OTHER, occurred_at=now, expires_at=DEADLINE,
     )  # fmt: skip
     assert await ledger.post(hold) == [Outcome.POSTED]
 

@@ -12,6 +12,7 @@ from payments.ledger import partitions
 from payments.ledger.accounts import lane_of
 
 TODAY = date(2026, 11, 23)
+SUMMER = date(2026, 8, 15)
 
 
 @pytest.fixture
@@ -68,15 +69,14 @@ async def place_of(owner, transfer_id):
 async def test_the_months_ahead_are_made_once(keep, owner):
     today = date(2027, 3, 31)
 
+    before = await names(owner)
     first = await keep(today)
     again = await keep(today)
 
     wanted = {
         f"{table}_p2027_{month:02d}" for table in ("transfer", "receipt") for month in range(1, 7)
     }
-    assert set(first.made) == wanted - {
-        f"{table}_p2027_{month:02d}" for table in ("transfer", "receipt") for month in (1, 2)
-    }
+    assert set(first.made) == wanted - before
     assert again.made == ()
     assert wanted <= await names(owner)
 
@@ -104,6 +104,7 @@ async def test_the_rest_still_refuses_changes_after_a_row_moved_out(keep, owner,
 
 
 async def test_months_that_were_missed_are_made_too(keep, owner, database_url):
+    await keep()
     await owner.execute("DROP TABLE payments.transfer_p2026_10")
 
     kept = await keep()
@@ -112,6 +113,7 @@ async def test_months_that_were_missed_are_made_too(keep, owner, database_url):
 
 
 async def test_months_over_are_frozen_and_say_when_they_were_closed(keep, owner, write):
+    await keep(SUMMER)
     await write(datetime(2026, 8, 3, tzinfo=UTC))
     await write(datetime(2026, 9, 3, tzinfo=UTC))
     told = []
@@ -134,6 +136,7 @@ async def test_months_over_are_frozen_and_say_when_they_were_closed(keep, owner,
 
 
 async def test_a_closed_month_still_takes_what_comes_late(keep, owner, write, system):
+    await keep(SUMMER)
     await keep()
 
     place, transfer_id = await write(datetime(2026, 8, 3, tzinfo=UTC), by=system)
@@ -196,7 +199,8 @@ async def test_locks_that_never_come_free_end_in_an_error_and_the_next_run_goes_
 async def test_neither_the_journal_nor_a_month_of_it_is_ever_changed(
     keep, owner, system, write, now, statement
 ):
-    await keep(date(2027, 3, 31))
+    for today in (SUMMER, TODAY, date(2027, 3, 31)):
+        await keep(today)
     children = {
         (await write(at))[0]
         for at in (now, now - timedelta(days=90), datetime(2027, 6, 2, tzinfo=UTC))
@@ -212,7 +216,8 @@ async def test_neither_the_journal_nor_a_month_of_it_is_ever_changed(
 async def test_a_month_is_read_and_written_through_the_journal_alone(
     keep, owner, system, write, now, database_url
 ):
-    await keep(date(2027, 3, 31))
+    for today in (TODAY, date(2027, 3, 31)):
+        await keep(today)
     place, _ = await write(now)
     web = await asyncpg.connect(database_url, server_settings={"role": "market_web"})
 
@@ -229,7 +234,8 @@ async def test_a_month_is_read_and_written_through_the_journal_alone(
     assert await system.fetchval("SELECT count(*) FROM payments.transfer") == 1
 
 
-async def test_looking_for_a_duplicate_touches_the_month_of_its_id_alone(owner, write, now):
+async def test_looking_for_a_duplicate_touches_the_month_of_its_id_alone(keep, owner, write, now):
+    await keep()
     _, transfer_id = await write(now)
     lookups = [
         ("SELECT * FROM payments.transfer WHERE lane = $1 AND id = $2", (5, transfer_id)),
@@ -249,6 +255,7 @@ async def test_looking_for_a_duplicate_touches_the_month_of_its_id_alone(owner, 
 
 
 async def test_the_pages_of_the_running_month_are_known_by_position(keep, owner, write, now):
+    await keep()
     await write(now)
 
     await keep()
