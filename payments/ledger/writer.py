@@ -225,13 +225,20 @@ class Ledger:
         return items
 
     async def _run(self) -> None:
-        while self._is_open or self._pending:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._pending:
-                items = self._gather()
-                await self._commit(items)
-                self._queued -= sum(item.size for item in items)
+        items: Sequence[Item] = ()
+        try:
+            while self._is_open or self._pending:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._pending:
+                    items = self._gather()
+                    await self._commit(items)
+                    self._queued -= sum(item.size for item in items)
+        except BaseException as error:  # a bug, or the loop is ending: nobody waits for ever
+            self._is_open = False
+            for item in (*items, *self._pending):
+                _fail(item, LedgerUnavailable(f"the writer ended: {error!r}"))
+            raise
 
     async def _commit(self, items: Sequence[Item]) -> None:
         """Write a batch and answer everyone in it; one bad item costs the others a little time."""

@@ -327,3 +327,22 @@ async def test_balances_at_past_instants_and_statements_come_from_the_journal(
     assert await payments.balance_vnd_at(db, sales, now - hour, by="recorded") in {0, 1_300}
     assert await payments.balance_vnd(db, sales) == 1_300
     assert [entry.amount_vnd for entry in (*page, *rest)] == [1_000, 500, -200]
+
+
+async def test_nobody_waits_for_ever_when_the_writer_itself_ends(
+    database_url, vendor, transfer_of, names
+):
+    ledger = payments.Ledger(database_url)
+    await ledger.start()
+    waiting = asyncio.ensure_future(ledger.post(transfer_of(), opening=names))
+    await asyncio.sleep(0)
+
+    (writer,) = [one for one in asyncio.all_tasks() if one.get_name() == "ledger"]
+    writer.cancel()
+
+    with pytest.raises(payments.LedgerUnavailable):
+        await waiting
+    with pytest.raises(payments.LedgerClosed):
+        await ledger.post(transfer_of())
+    with pytest.raises(asyncio.CancelledError):
+        await ledger.close()
