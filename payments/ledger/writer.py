@@ -114,7 +114,9 @@ class Ledger:
         self._is_open = False
         self._wake.set()
         if self._task is not None:
-            await self._task
+            await asyncio.wait([self._task])
+            if not self._task.cancelled() and (error := self._task.exception()) is not None:
+                log.critical("the writer had ended", exc_info=error)
             self._task = None
         if self._connection is not None:
             await self._connection.close()
