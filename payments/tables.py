@@ -299,7 +299,13 @@ class HoldEndRow(Base, table=True):
     __tablename__ = "hold_end"
     __table_args__ = (
         _one_of("outcome", "posted", "voided", "expired"),
-        UniqueConstraint("lane", "id"),
+        Index(
+            "uq_hold_end_order",
+            "lane",
+            "id",
+            unique=True,
+            postgresql_where=text("outcome <> 'expired'"),
+        ),
         {"comment": "append-only"},
     )
     lane: int = Field(sa_type=SmallInteger, primary_key=True)

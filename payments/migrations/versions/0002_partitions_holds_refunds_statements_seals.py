@@ -201,10 +201,13 @@ FUNCTIONS = (
     LANGUAGE plpgsql AS $$
     DECLARE
         due_count integer;
+        lanes smallint[] := ARRAY(SELECT DISTINCT d.lane FROM payments.due_holds(at, count_max) d);
     BEGIN
-        PERFORM payments.lock_lanes(ARRAY(
-            SELECT DISTINCT d.lane FROM payments.due_holds(at, count_max) d));
-        WITH due AS (SELECT * FROM payments.due_holds(at, count_max)),
+        PERFORM payments.lock_lanes(lanes);
+        -- Read again, for some may have ended meanwhile; others may have come, of lanes not ours.
+        WITH due AS (
+            SELECT * FROM payments.due_holds(at, count_max) d WHERE d.lane = ANY (lanes)
+        ),
         ended AS (
             INSERT INTO payments.hold_end
                 (lane, hold_id, id, owner_id, outcome, amount_vnd, recorded_at)
@@ -326,9 +329,9 @@ CREATE TABLE payments.hold_end (
     amount_vnd bigint NOT NULL,
     recorded_at timestamptz NOT NULL,
     CONSTRAINT ck_hold_end_outcome CHECK (outcome IN ('posted', 'voided', 'expired')),
-    CONSTRAINT pk_hold_end PRIMARY KEY (lane, hold_id),
-    CONSTRAINT uq_hold_end_lane_id UNIQUE (lane, id)
+    CONSTRAINT pk_hold_end PRIMARY KEY (lane, hold_id)
 );
+CREATE UNIQUE INDEX uq_hold_end_order ON payments.hold_end (lane, id) WHERE outcome <> 'expired';
 CREATE TABLE payments.refund (
     lane smallint NOT NULL,
     id uuid NOT NULL,

@@ -25,7 +25,7 @@ import payments
 from payments.ledger.accounts import lane_of
 from payments.ledger.orders import Hold, VoidHold
 from payments.ledger.transfer import Transfer
-from tests.property.payments.world import FAR, Asker, World
+from tests.property.payments.world import Asker, World
 
 CONNECTIONS = 8
 IN_FLIGHT = 4
@@ -61,12 +61,12 @@ class Step:
 
 
 class Interleaving:
-    """`call_count` calls drawn from the seed, on eight ledgers."""
+    """So many operations, in calls drawn from the seed, on eight ledgers."""
 
-    def __init__(self, url: str, world: World, seed: int, call_count: int) -> None:
+    def __init__(self, url: str, world: World, seed: int, operation_count: int) -> None:
         self._url, self._world = url, world
         self._draw = Random(seed)
-        self._call_count = call_count
+        self._operation_count = operation_count
         self._ticks = 0
         self.calls: list[Call] = []
         self.steps: dict[int, list[Step]] = {lane: [] for lane in world.lanes}
@@ -90,8 +90,8 @@ class Interleaving:
 
     def _work(self) -> Iterator:
         """The same for every run of a seed, whoever takes which."""
-        asker = Asker(self._world)
-        for _ in range(self._call_count):
+        asker, asked = Asker(self._world), 0
+        while asked < self._operation_count:
             chance = self._draw.random()
             if chance < 0.01:
                 yield "expire", self._draw.randint(1, 3)
@@ -99,6 +99,7 @@ class Interleaving:
                 yield "change", self._change()
             else:
                 orders, linked = asker.call(self._draw)
+                asked += len(orders)
                 is_flat = not linked and all(isinstance(one, Transfer) for one in orders)
                 yield (
                     ("array" if is_flat and self._draw.random() < 0.3 else "call"),
@@ -130,7 +131,7 @@ class Interleaving:
     async def _expire(self, call: Call, count_max: int) -> None:
         async with self._owner_lock, self._owner.transaction():
             await self._owner.execute(
-                "SELECT payments.expire_holds($1, $2)", FAR + timedelta(1), count_max
+                "SELECT payments.expire_holds($1, $2)", self._world.far + timedelta(1), count_max
             )
             self._expiring[await self._transaction()] = call
 

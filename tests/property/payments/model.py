@@ -245,7 +245,8 @@ class Model:
         held = self.held[lane, hold_id]
         assert not held.outcome
         self._put(self.held, (lane, hold_id), replace(held, end=order, outcome=outcome))
-        self._put(self.ends, (lane, order.id if order else hold_id), (outcome, hold_id))
+        if order is not None:
+            self._put(self.ends, (lane, order.id), (outcome, hold_id))
         self._set_aside(held.hold, -held.hold.amount_vnd)
 
     def _put(self, table, key, value):

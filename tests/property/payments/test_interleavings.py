@@ -6,7 +6,7 @@ import payments
 from tests.property.payments.interleaving import Interleaving
 from tests.property.payments.world import World
 
-OPERATIONS_FOR_EVERY_OUTCOME = 4_000
+OPERATIONS_FOR_EVERY_OUTCOME = 6_000
 
 
 async def test_one_order_explains_what_eight_connections_were_answered(
@@ -23,6 +23,7 @@ async def test_one_order_explains_what_eight_connections_were_answered(
     record_property("operations", sum(len(call.orders) for call in interleaving.calls))
     with psycopg.connect(database_url) as connection:
         assert world.differences(connection) == []
+        assert world.expire(connection) == []
     assert await problems_of() == []
     told = {outcome for call in interleaving.calls for outcome in call.outcomes}
     if operation_count >= OPERATIONS_FOR_EVERY_OUTCOME:

@@ -10,10 +10,10 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 import payments
 from payments.ledger.accounts import lane_of
-from tests.property.payments.world import FAR, Asker, World
+from tests.property.payments.world import DEADLINE_HOURS, Asker, World
 
 STEPS = 30
-OPERATIONS_PER_EXAMPLE = 100
+OPERATIONS_PER_EXAMPLE = 150
 """Examples cost more than calls of the other proofs: so many fewer of them."""
 VIETNAM = timezone(timedelta(hours=7))
 draws = st.randoms(use_true_random=True)
@@ -58,17 +58,10 @@ class LedgerMachine(RuleBasedStateMachine):
         for told, (orders, linked) in zip(self.runner.run(post()), calls, strict=True):
             self.agree(told, self.world.model.post(orders, _now(), day, linked=linked))
 
-    @rule(count=st.integers(0, 4))
-    def expire(self, count):
+    @rule(hours=st.integers(0, DEADLINE_HOURS - 1))
+    def expire(self, hours):
         """The clock passes the deadlines of some holds."""
-        self.connection.execute("SELECT payments.expire_holds(%s, %s)", (FAR + timedelta(1), count))
-        expired = self.connection.execute(
-            "SELECT lane, hold_id FROM payments.hold_end"
-            " WHERE outcome = 'expired' AND owner_id = ANY (%s)", (self.world.owner_ids,)
-        )  # fmt: skip
-        for key in expired.fetchall():
-            if not self.world.model.held[key].outcome:
-                self.world.model.expire(*key)
+        assert self.world.expire(self.connection, hours) == []
 
     @rule(
         draw=draws,
@@ -95,6 +88,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def teardown(self):
         assert self.world.differences(self.connection) == []
+        assert self.world.expire(self.connection) == []
 
 
 async def _started(url):

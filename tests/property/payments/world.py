@@ -25,8 +25,15 @@ LIMITS = {
     AccountKind.SUSPENSE: {"low_vnd": 0, "high_vnd": 300},
     AccountKind.REFUNDS: {"high_vnd": 6_000},
 }
+CALM_LEGS = (
+    (AccountKind.BANK, AccountKind.SALES),
+    (AccountKind.CASH, AccountKind.SALES),
+    (AccountKind.SALES, AccountKind.CASH),
+)
 AMOUNTS_VND = (1, 7, 50, 100, 200, 400)
 WRONG_AMOUNTS_VND = (0, -5, TRANSFER_VND_MAX + 1)
+DEADLINE_HOURS = 6
+BETWEEN_WORLDS = timedelta(days=10)
 REMEMBERED = 40
 """How far back repeats and references reach."""
 
@@ -45,6 +52,8 @@ class World:
         self.owner_ids = [
             UUID(int=number << 40 | 2 << 62 | index << 8 | lane) for index, lane in enumerate(LANES)
         ]
+        self.far = FAR + number * BETWEEN_WORLDS
+        """The first deadline of its holds; nobody else has deadlines near it."""
         self.lanes = sorted(set(LANES))
         self.model = Model()
         for owner_id in self.owner_ids:
@@ -61,6 +70,15 @@ class World:
                 (lane_of(one.owner_id), opened_id, one.owner_id, one.kind.value, one.low_vnd,
                  one.high_vnd, one.out_vnd_max, BEGAN),
             )  # fmt: skip
+
+    def expire(self, connection, hours: int = DEADLINE_HOURS) -> list[str]:
+        """The first deadlines, or all of them, pass; the holds that did not end by it."""
+        at = self.far + timedelta(hours=hours)
+        connection.execute("SELECT payments.expire_holds(%s, 1000000)", (at,))
+        for key, held in self.model.held.items():
+            if not held.outcome and held.hold.expires_at <= at:
+                self.model.expire(*key)
+        return self.differences(connection)
 
     def differences(self, connection) -> list[str]:
         """Where the rows of these owners are not what the model says."""
@@ -155,7 +173,7 @@ class Asker:
         return orders, linked
 
     def order(self, draw: Random, owner_id: UUID):
-        """One order of any kind; in calm times one that nothing is wrong with."""
+        """One order of any kind; in calm times one that is likely to be posted."""
         one = self._calm(draw, owner_id) if self._is_calm else self._rough(draw, owner_id)
         self._orders.append(one)
         if isinstance(one, Hold):
@@ -165,10 +183,12 @@ class Asker:
         return one
 
     def _calm(self, draw: Random, owner_id: UUID) -> Transfer:
+        """Money that comes, and cash that is taken out again, as long as there is any."""
+        debit, credit = draw.choice(CALM_LEGS)
         return Transfer(
             **self._next(owner_id),
-            debit_id=account_id(owner_id, AccountKind.BANK),
-            credit_id=account_id(owner_id, AccountKind.SALES),
+            debit_id=account_id(owner_id, debit),
+            credit_id=account_id(owner_id, credit),
             amount_vnd=draw.choice(AMOUNTS_VND),
             kind=TransferKind.OTHER,
         )
@@ -217,7 +237,9 @@ class Asker:
         )  # fmt: skip
 
     def _hold(self, draw: Random, owner_id: UUID) -> Hold:
-        expires_at = BEGAN - timedelta(1) if draw.random() < 0.03 else FAR
+        expires_at = self._world.far + timedelta(hours=draw.randint(0, DEADLINE_HOURS))
+        if draw.random() < 0.03:
+            expires_at = BEGAN - timedelta(1)
         return Hold(
             **self._next(owner_id), **self._legs(draw, owner_id), expires_at=expires_at,
             amount_vnd=self._amount_vnd(draw), kind=TransferKind.PAYOUT,
