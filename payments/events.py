@@ -78,16 +78,18 @@ async def events_after(db: AsyncSession, position: int, limit: int) -> Sequence[
 
 
 async def continue_after_restore(db: AsyncSession) -> None:
-    """Let new events come after all old ones again, once a dump was restored on another server.
+    """Let new events and transfers come after all old ones, once a dump was restored elsewhere.
 
     Transaction numbers start anew there. Run it as the owner, before anything appends.
     """
     connection = await db.connection()
     await connection.execute(
         text(
-            "UPDATE payments.event_epoch SET ahead = GREATEST(ahead,"
-            " COALESCE((SELECT max(position) >> 20 FROM payments.event), 0)"
-            " + 1 - pg_current_xact_id()::text::bigint)"
+            "UPDATE payments.event_epoch SET ahead = GREATEST(ahead, COALESCE((SELECT max(last) FROM ("
+            " SELECT max(position) AS last FROM payments.event"
+            " UNION ALL SELECT max(position) FROM payments.transfer"
+            " UNION ALL SELECT max(position) FROM payments.watermark"
+            ") known), 0) / 1048576 + 1 - pg_current_xact_id()::text::bigint)"
         )
     )
 

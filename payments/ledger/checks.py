@@ -41,7 +41,7 @@ def _in_lanes(table: str) -> str:
 _DEBIT_KINDS = _listed(DEBIT_NORMAL)
 _DEBITS = f"a.kind IN ({_DEBIT_KINDS})"
 _SIGN = f"CASE WHEN {_DEBITS} THEN 1 ELSE -1 END"
-_LANE = f"(('x' || right(replace(owner_id::text, '-', ''), 2))::bit(8)::int % {LANES})"
+_LANE = f"(get_byte(uuid_send(owner_id), 15) % {LANES})"
 _RELEASED = int(TransferKind.RELEASED)
 _CASH = int(TransferKind.CASH_SALE)
 _REVERSAL = int(TransferKind.REVERSAL)

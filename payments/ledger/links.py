@@ -104,7 +104,7 @@ def in_order(rows: Rows) -> Rows:
 def by_lane(rows: Rows) -> Iterator[tuple[int, Rows]]:
     """Each lane's rows, of rows that are in order."""
     lanes, starts = np.unique(rows.lane, return_index=True)
-    ends = [*starts[1:], len(rows)]
+    ends = [*starts[1:], len(rows)][: len(starts)]
     for lane, start, end in zip(lanes, starts, ends, strict=True):
         yield int(lane), rows[int(start) : int(end)]
 

@@ -107,7 +107,7 @@ async def test_what_is_not_sealed_or_fed_yet_is_no_problem(books):
         ),
         (f"UPDATE payments.entry SET owner_id = gen_random_uuid() WHERE {ONE_ENTRY}", STATEMENTS),
         (f"UPDATE payments.entry SET lane = lane + 1 WHERE {ONE_ENTRY}", STATEMENTS),
-        (f"UPDATE payments.entry SET position = position + 1 WHERE {ONE_ENTRY}", STATEMENTS),
+        (f"UPDATE payments.entry SET position = position - 1 WHERE {ONE_ENTRY}", STATEMENTS),
         (f"DELETE FROM payments.entry WHERE {ONE_ENTRY}", STATEMENTS),
         (
             "INSERT INTO payments.entry SELECT lane, account_id, 7, 1, 1, occurred_at, recorded_at,"

@@ -24,7 +24,7 @@ COLUMNS = {
     "recorded_at": "recorded_at = recorded_at - interval '1 us'",
     "lane": "lane = 6",
     "kind": "kind = 1",
-    "id": "id = overlay(id::text PLACING '0' FROM 36)::uuid",
+    "id": "id = translate(id::text, '01', '10')::uuid",
     "owner_id": "owner_id = gen_random_uuid()",
     "debit_id": "debit_id = gen_random_uuid()",
     "credit_id": "credit_id = gen_random_uuid()",
@@ -149,6 +149,23 @@ async def test_rows_of_a_slow_transaction_are_never_skipped(database_url, writer
     await slow.close()
 
     assert (meanwhile.row_count, after.row_count) == (0, 2)
+    assert said(await payments.audit(database_url), ROWS) == ""
+
+
+async def test_sealing_goes_on_after_a_dump_was_restored_on_another_server(
+    database_url, writer, db
+):
+    await writer.execute("UPDATE payments.event_epoch SET ahead = 10000000")
+    await insert(writer, 3)
+    await payments.seal(database_url, now=NOW)
+    await writer.execute("UPDATE payments.event_epoch SET ahead = 0")  # a younger server
+
+    await payments.continue_after_restore(db)
+    await db.commit()
+    await insert(writer, 2)
+    sealed = await payments.seal(database_url, now=NOW)
+
+    assert sealed.row_count == 2
     assert said(await payments.audit(database_url), ROWS) == ""
 
 
@@ -335,6 +352,13 @@ async def test_a_sealed_row_that_moves_into_the_tail_is_named(books, tampered):
     assert f"Transfer {books.cash[2]}, sealed as row" in said(report, ROWS)
 
 
+async def test_a_journal_that_was_emptied_is_named_row_by_row(books, tampered):
+    report = await tampered("DELETE FROM payments.transfer")
+
+    for row_id in books.cash[:-1]:
+        assert f"Transfer {row_id}, sealed as row" in said(report, ROWS)
+
+
 async def test_of_rows_gone_in_masses_a_hundred_are_named_and_the_rest_counted(
     database_url, writer
 ):
@@ -356,11 +380,11 @@ async def test_of_rows_gone_in_masses_a_hundred_are_named_and_the_rest_counted(
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ("ids = overlay(ids PLACING '\\x00' FROM 20)", "Seal 2 of lane 5 was changed: ids."),
+        ("ids = set_byte(ids, 20, 255 - get_byte(ids, 20))", "Seal 2 of lane 5 was changed: ids."),
         ("ids = substr(ids, 2)", "Seal 2 of lane 5 was changed: ids."),
         ("ids = ''", "Seal 2 of lane 5 was changed: ids."),
         (
-            "leaves = overlay(leaves PLACING '\\x0000' FROM 9)",
+            "leaves = set_byte(leaves, 9, 255 - get_byte(leaves, 9))",
             "Seal 2 of lane 5 was changed: leaves",
         ),
         ("leaves = ''", "Seal 2 of lane 5 was changed: leaves."),
@@ -394,7 +418,7 @@ async def test_a_changed_seal_is_named_and_its_rows_are_not_accused(books, tampe
         ("ids = overlay(ids PLACING '\\x07' FROM 16)", "Round 1"),
         ("ids = overlay(ids PLACING '\\x7fffffff' FROM 9)", "Round 1"),
         ("ids = ''", "Round 1 was changed: ids."),
-        ("leaves = overlay(leaves PLACING '\\x0000' FROM 9)", "Round 1 was changed: leaves."),
+        ("leaves = set_byte(leaves, 9, 255 - get_byte(leaves, 9))", "Round 1 was changed: leaves."),
         ("hash = sha256(hash)", "Round 1 was changed: hash or sealed_at."),
         ("hash = sha256(hash)", "Round 2 does not follow the hash of the one before it."),
         ("previous = sha256(hash)", "Round 1 was changed: previous."),
@@ -413,6 +437,19 @@ async def test_a_changed_round_is_named_and_no_row_is_accused(books, tampered, c
     )
 
     assert named in said(report, LINKS) or "round 1" in said(report, LINKS)
+    assert said(report, ROWS) == ""
+
+
+@pytest.mark.parametrize("end", ["position_first", "1", "position_first + 2", "1::bigint << 60"])
+async def test_rows_are_found_again_where_a_round_lies_about_its_end(tampered, monkeypatch, end):
+    monkeypatch.setattr("payments.ledger.proof.WINDOW_ROW_COUNT", 1)
+
+    report = await tampered(
+        f"UPDATE payments.seal SET position_last = {end}, hash = sha256(hash)"
+        f" WHERE lane = {ROUNDS} AND number = 1"
+    )
+
+    assert "Round 1 was changed: position_last." in said(report, LINKS)
     assert said(report, ROWS) == ""
 
 
