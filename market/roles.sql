@@ -32,6 +32,10 @@ BEGIN
     LOOP
         EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON %s FROM market_web, market_system', item.name);
     END LOOP;
+    -- Balances move by the ledger alone, books are made by a job.
+    REVOKE UPDATE, DELETE, TRUNCATE ON payments.account FROM market_web;
+    REVOKE INSERT, UPDATE, DELETE, TRUNCATE
+        ON payments.account_day, payments.record_day, payments.watermark FROM market_web;
     -- A partition is reached through its table alone.
     FOR item IN
         SELECT c.oid::regclass AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -55,15 +55,19 @@ class Found:
 
 
 async def find(connection: Any, items: Sequence[Item]) -> Found:
-    """Everything that judging the items asks for; locks their payments, then their lanes."""
+    """Everything that judging the items asks for; locks their lanes, then their payments.
+
+    In this order, for a row lock gives the transaction its number: a batch is numbered once the
+    lanes are its own, so that within a lane the order of record is the order of commits.
+    """
     settlings = [item for item in items if isinstance(item, Settling)]
     named = _Named()
     for item in items:
         if isinstance(item, Posting):
             named.add(item)
     found = Found()
-    asked = await _ask_about_money(connection, settlings)
     await _lock_lanes(connection, settlings, named)
+    asked = await _ask_about_money(connection, settlings)
     seen = await _ask_seen(connection, settlings)
     orders = await _ask_about_orders(connection, named)
     if settlings:

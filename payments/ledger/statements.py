@@ -1,8 +1,8 @@
 """The writer's SQL. Every statement takes arrays: one for a whole batch, however large.
 
-Order of locks, the same in every writer and in `checkout`: payments by id, then lanes from the
-lowest. Whoever changes a balance holds its owner's lane until the commit; nobody who holds a lane
-waits for a payment, so two writers never wait for each other in a circle.
+Order of locks, the same in every writer: lanes from the lowest, then payments by id. Whoever changes
+a balance holds its owner's lane until the commit, and is numbered by the server only after that;
+`checkout`, which holds payments, never waits for a lane. So nobody waits for another in a circle.
 """
 
 DURABLE_SETTINGS = """
