@@ -36,7 +36,9 @@ def app() -> Any:
     config = settings.from_environment()
     market = market_app.create_app(config)
     market.register(bare_routed)
-    return Beside(market, Naive(Database(config.database_url)))
+    naive = Naive(Database(config.database_url))
+    market_app.collect_rarely()
+    return Beside(market, naive)
 
 
 class Beside:

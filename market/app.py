@@ -1,5 +1,6 @@
 """The composition root of the web process: everything is built here, once."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -120,6 +121,17 @@ def create_app(given: Settings | None = None) -> confirmations.Market:
         ),
         debug=False,
     )
+
+
+def collect_rarely() -> None:
+    """For a process that serves: what stands now stands for good, and batches are no garbage.
+
+    Thousands of objects wait for each commit; looking through them and through the whole
+    application again and again cost a quarter of a large request's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _routers() -> list[Any]:

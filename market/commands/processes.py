@@ -27,7 +27,9 @@ def web_app() -> "Litestar":
     from market import app, logs
 
     logs.configure("web")
-    return app.create_app()
+    made = app.create_app()
+    app.collect_rarely()
+    return made
 
 
 def simulator(settings: Settings, name: str, port: int | None) -> int:

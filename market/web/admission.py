@@ -45,9 +45,12 @@ class Admission:
 
     def enter(self, count: int = 1) -> None:
         """So many wait from now on."""
-        if not self.waiting:  # what happened while nobody asked says nothing
-            self._window_start = self._done_at = self._clock()
-            self._done = 0
+        if not self.waiting:
+            at = self._clock()
+            if at - self._done_at > WINDOW_SECONDS:  # while nobody asked, nothing was measured
+                self._window_start = at
+                self._done = 0
+            self._done_at = at
         self.waiting += count
 
     def leave(self, count: int = 1, done_count: int = 1) -> None:
