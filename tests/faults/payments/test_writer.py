@@ -8,10 +8,12 @@ import pytest
 import payments
 from market import ids
 from tests.faults.payments.proxy import POINTS, Fault
-from tests.faults.payments.till import broken_laws
+from tests.faults.payments.till import PATIENCE_SECONDS, broken_laws
 
 DAY = 120
 """Customers of a day that dies once or twice: a second of work."""
+COMMITS = 5
+"""There are more in a day, however many customers share one."""
 SECOND = 0.5
 """Of stopping: as good as ten, for nothing in between has a shorter patience."""
 
@@ -26,9 +28,10 @@ async def test_a_writer_killed_around_its_commit_loses_and_doubles_nothing(
     day, proxy = await open_day(database_url, DAY), await proxy_of(database_url)
     till = till_of(day, proxy.url)
 
-    proxy.fault = fault = Fault(point, till.kill_now, draw.randrange(12))
+    proxy.fault = fault = Fault(point, till.kill_now, draw.randrange(COMMITS))
     await till.start()
-    await fault.happened.wait()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await fault.happened.wait()
     await till.kill()
 
     assert await broken_laws(database_url, till, finished=False) == []
