@@ -1,6 +1,6 @@
 """The exact way: read what a batch touches, judge every item in order, write it all, at once."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,7 @@ import numpy as np
 from payments import settlement
 from payments.ledger import plain, records, statements
 from payments.ledger.accounts import AccountKind, AccountName, balance_vnd_min, lane_of
-from payments.ledger.book import Book
+from payments.ledger.book import Book, Sums
 from payments.ledger.finding import Found, Seen, find
 from payments.ledger.items import Answer, Fact, Item, Posting, Settling
 from payments.ledger.records import TRANSFER_DTYPE, record_of
@@ -216,13 +216,19 @@ class _Batch:
         if new:
             self.opened = [name.id for name in new]
             await open_accounts(self._connection, new)
-        await self._write_book()
-        await self._write_money()
-
-    async def _write_book(self) -> None:
+        await self._write_orders()
         send, book = self._connection.execute, self._book
-        if book.posted:
-            await send(statements.INSERT_TRANSFERS, _transfer_columns(book.posted))
+        if self._receipts or self._facts:
+            columns = (*self._money_columns(), *_transfer_columns(book.posted))
+            await send(statements.WRITE_MONEY, (*columns, *_balance_columns(book.sums)))
+        elif book.sums:
+            if book.posted:
+                await send(statements.INSERT_TRANSFERS, _transfer_columns(book.posted))
+            await send(statements.MOVE_BALANCES, _balance_columns(book.sums))
+
+    async def _write_orders(self) -> None:
+        """What orders leave beside their transfers."""
+        send, book = self._connection.execute, self._book
         if book.held:
             columns = _transfer_columns([one.record for one in book.held])
             expires = records.instants(np.array([one.expires_us for one in book.held]))
@@ -249,41 +255,17 @@ class _Batch:
                     records.integers(amounts),
                 ),
             )
-        if book.sums:
-            await self._move_balances()
 
-    async def _move_balances(self) -> None:
-        moved = sorted(self._book.sums.items(), key=lambda one: (one[1].lane, one[0]))
-        sums = [one for _, one in moved]
-        await self._connection.execute(
-            statements.MOVE_BALANCES,
-            (
-                records.smallints([one.lane for one in sums]),
-                records.varied(records.UUIDs, [account_id for account_id, _ in moved]),
-                records.integers([one.debit_vnd for one in sums]),
-                records.integers([one.credit_vnd for one in sums]),
-                records.integers([one.held_debit_vnd for one in sums]),
-                records.integers([one.held_credit_vnd for one in sums]),
-            ),
+    def _money_columns(self) -> tuple[Any, ...]:
+        changed = list(self._changed.values())
+        return (
+            *_receipt_columns(self._receipts),
+            records.ids([one.id for one in changed]),
+            records.texts([one.state.value for one in changed]),
+            records.integers([one.received_vnd for one in changed]),
+            records.times([one.ended_at for one in changed]),
+            *(plain.fact_columns(self._facts) if self._facts else plain.NO_FACTS),
         )
-
-    async def _write_money(self) -> None:
-        send = self._connection.execute
-        if self._receipts:
-            await send(statements.INSERT_RECEIPTS, _receipt_columns(self._receipts))
-        if self._changed:
-            changed = list(self._changed.values())
-            await send(
-                statements.UPDATE_PAYMENTS,
-                (
-                    records.ids([one.id for one in changed]),
-                    records.texts([one.state.value for one in changed]),
-                    records.integers([one.received_vnd for one in changed]),
-                    records.times([one.ended_at for one in changed]),
-                ),
-            )
-        if self._facts:
-            await send(statements.INSERT_EVENTS, plain.fact_columns(self._facts))
 
 
 def _uses(item: Posting, name: AccountName) -> bool:
@@ -315,6 +297,18 @@ _RECEIPT_COLUMNS: tuple[Callable[[Any], object], ...] = (
 
 
 def _receipt_columns(rows: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
-    return tuple(
-        send(column) for send, column in zip(_RECEIPT_COLUMNS, zip(*rows, strict=True), strict=True)
+    columns = list(zip(*rows, strict=True)) or [()] * len(_RECEIPT_COLUMNS)
+    return tuple(send(column) for send, column in zip(_RECEIPT_COLUMNS, columns, strict=True))
+
+
+def _balance_columns(sums: Mapping[bytes, Sums]) -> tuple[Any, ...]:
+    moved = sorted(sums.items(), key=lambda one: (one[1].lane, one[0]))
+    listed = [one for _, one in moved]
+    return (
+        records.smallints([one.lane for one in listed]),
+        records.varied(records.UUIDs, [account_id for account_id, _ in moved]),
+        records.integers([one.debit_vnd for one in listed]),
+        records.integers([one.credit_vnd for one in listed]),
+        records.integers([one.held_debit_vnd for one in listed]),
+        records.integers([one.held_credit_vnd for one in listed]),
     )

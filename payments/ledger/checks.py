@@ -162,7 +162,7 @@ CHECKS = (
         ("transfer",),
         """
         SELECT format('Transfer %s stands %s times.', id, count(*))
-        FROM payments.transfer GROUP BY id HAVING count(*) > 1
+        FROM payments.transfer GROUP BY lane, id HAVING count(*) > 1
         """,
     ),
     Check(

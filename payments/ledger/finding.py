@@ -6,7 +6,6 @@ Two round trips at most. The first names what the items name; the second what th
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,8 +22,6 @@ from payments.ledger.records import Record
 from payments.ledger.transfer import Outcome, Transfer
 from payments.payment import Payment, PaymentState
 from payments.settlement import CodeEntry, PayeeEntry, Route
-
-_DAY = timedelta(days=1)
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
@@ -72,7 +69,7 @@ async def find(connection: Any, items: Sequence[Item]) -> Found:
     orders = await _ask_about_orders(connection, named)
     if settlings:
         await _take_in_money(asked, settlings, found)
-        found.by_provider, found.by_reference = [_seen(await one.fetchall()) for one in seen]
+        await _take_in_seen(seen, found)
     await _take_in_orders(orders, found.read)
     await _second_trip(connection, settlings, named, found)
     return found
@@ -134,8 +131,7 @@ async def _ask_about_money(connection: Any, settlings: Sequence[Settling]) -> li
     payment_ids = records.ids(sorted({one.payment_id for one in readings if one.payment_id}))
     lists = [records.texts(sorted(codes)) for codes in (acquired | direct, acquired, direct)]
     return [
-        await _query(connection, statements.PAYEES, numbers),
-        await _query(connection, statements.CODES, lists[0]),
+        await _query(connection, statements.PAYEES_AND_CODES, numbers, lists[0]),
         await _query(
             connection, statements.LOCK_PAYMENTS, payment_ids, lists[1], lists[2], numbers
         ),
@@ -155,26 +151,18 @@ async def _lock_lanes(connection: Any, settlings: Sequence[Settling], named: _Na
     )
 
 
-async def _ask_seen(connection: Any, settlings: Sequence[Settling]) -> list[Any]:
+async def _ask_seen(connection: Any, settlings: Sequence[Settling]) -> Any:
     """Confirmations told before. Asked after the locks: who told them first has committed."""
     if not settlings:
-        return []
+        return None
     readings = [item.reading for item in settlings]
-    days = [one.business_date for one in readings]
-    around = min(days) - _DAY, max(days) + _DAY
     providers = {
         (one.business_date, one.confirmation.gateway, one.provider_key) for one in readings
     }
     references = {
         (one.business_date, *key) for one in readings if (key := one.reference_key) is not None
     }
-    return [
-        await _query(connection, statement, *_keys(keys), *around)
-        for statement, keys in (
-            (statements.SEEN_BY_PROVIDER, providers),
-            (statements.SEEN_BY_REFERENCE, references),
-        )
-    ]
+    return await _query(connection, statements.SEEN, *_keys(providers), *_keys(references))
 
 
 async def _ask_about_orders(connection: Any, named: _Named) -> dict[str, Any]:
@@ -198,15 +186,25 @@ async def _ask_about_orders(connection: Any, named: _Named) -> dict[str, Any]:
 
 async def _take_in_money(asked: Sequence[Any], settlings: Sequence[Settling], found: Found) -> None:
     payees: dict[str, list[PayeeEntry]] = {}
-    for number, *payee in await asked[0].fetchall():
-        payees.setdefault(number, []).append(PayeeEntry(*payee))
     codes: dict[str, list[CodeEntry]] = {}
-    for row in await asked[1].fetchall():
-        codes.setdefault(row[0], []).append(CodeEntry(*row))
-    found.payments = {row[0]: _payment(row) for row in await asked[2].fetchall()}
+    for number, its_id, owner_id, bank_bin, is_retired, code, kind, place_id in await asked[
+        0
+    ].fetchall():
+        if number is not None:
+            entry = PayeeEntry(its_id, owner_id, bank_bin, is_retired)
+            payees.setdefault(number, []).append(entry)
+        else:
+            codes.setdefault(code, []).append(CodeEntry(code, owner_id, kind, its_id, place_id))
+    found.payments = {row[0]: _payment(row) for row in await asked[1].fetchall()}
     for item in settlings:
         own = payees.get(item.reading.confirmation.account_no, ())
         found.routes[id(item)] = settlement.route(item.reading, own, codes, found.payments)
+
+
+async def _take_in_seen(seen: Any, found: Found) -> None:
+    for row in await seen.fetchall():
+        where = found.by_provider if row[0] == 1 else found.by_reference
+        where[row[1], row[2]] = Seen(*row[3:])
 
 
 async def _take_in_orders(asked: dict[str, Any], read: Read) -> None:
@@ -315,10 +313,6 @@ def _bounds(ids: Sequence[bytes]) -> tuple[UUID, UUID]:
 
 def _account_numbers(settlings: Sequence[Settling]) -> set[str]:
     return {item.reading.confirmation.account_no for item in settlings} - {""}
-
-
-def _seen(rows: Iterable[Any]) -> dict[tuple[str, str], Seen]:
-    return {(row[0], row[1]): Seen(*row[2:]) for row in rows}
 
 
 _PAYMENT_FIELDS = (

@@ -31,16 +31,14 @@ WHERE t.id BETWEEN $11 AND $12
 
 # ── Reading ─────────────────────────────────────────────────────────────────────────────────────
 
-# No lock: receiving accounts are never deleted and never change hands.
-PAYEES = """
-SELECT account_no, id, owner_id, bank_bin, retired_at IS NOT NULL AS is_retired
+# No lock: receiving accounts are never deleted and never change hands, and what a code stands for
+# never changes. Rows of the one kind have nothing in the columns of the other.
+PAYEES_AND_CODES = """
+SELECT account_no, id, owner_id, bank_bin, retired_at IS NOT NULL, NULL, NULL, NULL::uuid
 FROM payments.payee WHERE account_no = ANY($1)
-"""
-
-# No lock: what a code stands for never changes.
-CODES = """
-SELECT code, owner_id, kind, subject_id, place_id
-FROM payments.code WHERE code = ANY($1)
+UNION ALL
+SELECT NULL, subject_id, owner_id, NULL, NULL, code, kind, place_id
+FROM payments.code WHERE code = ANY($2)
 """
 
 # Locks every payment that the batch may be about, lowest id first: those named, and those of its
@@ -120,28 +118,34 @@ LEFT JOIN payments.hold_end e ON e.lane = h.lane AND e.hold_id = h.id
 HOLD_ENDS = """
 SELECT e.lane, e.id, e.hold_id, e.outcome
 FROM unnest($1, $2) AS x (lane, id)
-JOIN payments.hold_end e ON e.lane = x.lane AND e.id = x.id
+JOIN payments.hold_end e ON e.lane = x.lane AND e.id = x.id AND e.outcome <> 'expired'
 """
 
-# A day around the told one: near midnight two sources may name two days.
-SEEN_BY_PROVIDER = """
-SELECT r.gateway AS key_1, r.provider_id AS key_2, r.id, r.digest, r.amount_vnd, r.outcome,
-       r.payment_id, r.suggested_id, r.stand_id, r.owner_id, r.place_id
+# A day around the told one: near midnight two sources may name two days. First those with the same
+# id at the same gateway, then those with the same reference on the same account. Each is looked up by
+# itself (OFFSET 0), with every condition of the partial index: without statistics of a young month the
+# planner would rather walk through the whole day.
+SEEN = """
+SELECT 1, r.gateway, r.provider_id, r.id, r.digest, r.amount_vnd, r.outcome, r.payment_id,
+       r.suggested_id, r.stand_id, r.owner_id, r.place_id
 FROM unnest($1, $2, $3) AS x (day, gateway, provider_id)
 CROSS JOIN (VALUES (-1), (0), (1)) AS d (days)
-JOIN payments.receipt r ON r.business_date = x.day + d.days
-    AND r.gateway = x.gateway AND r.provider_id = x.provider_id
-WHERE r.business_date BETWEEN $4 AND $5
-"""
-SEEN_BY_REFERENCE = """
-SELECT r.account_no AS key_1, r.reference AS key_2, r.id, r.digest, r.amount_vnd, r.outcome,
-       r.payment_id, r.suggested_id, r.stand_id, r.owner_id, r.place_id
-FROM unnest($1, $2, $3) AS x (day, account_no, reference)
+CROSS JOIN LATERAL (
+    SELECT * FROM payments.receipt p
+    WHERE p.business_date = x.day + d.days
+      AND p.gateway = x.gateway AND p.provider_id = x.provider_id OFFSET 0
+) r
+UNION ALL
+SELECT 2, r.account_no, r.reference, r.id, r.digest, r.amount_vnd, r.outcome, r.payment_id,
+       r.suggested_id, r.stand_id, r.owner_id, r.place_id
+FROM unnest($4, $5, $6) AS x (day, account_no, reference)
 CROSS JOIN (VALUES (-1), (0), (1)) AS d (days)
-JOIN payments.receipt r ON r.business_date = x.day + d.days
-    AND r.account_no = x.account_no AND r.reference = x.reference
-    AND r.reference <> '' AND r.direction = 'in'
-WHERE r.business_date BETWEEN $4 AND $5
+CROSS JOIN LATERAL (
+    SELECT * FROM payments.receipt p
+    WHERE p.business_date = x.day + d.days
+      AND p.account_no = x.account_no AND p.reference = x.reference
+      AND p.reference <> '' AND p.account_no <> '' AND p.direction = 'in' OFFSET 0
+) r
 """
 
 # ── Writing ─────────────────────────────────────────────────────────────────────────────────────
@@ -189,32 +193,41 @@ INSERT INTO payments.refund (lane, id, original_id, owner_id, amount_vnd)
 SELECT * FROM unnest($1, $2, $3, $4, $5)
 """
 
-INSERT_RECEIPTS = """
-INSERT INTO payments.receipt
-    (business_date, id, owner_id, payee_id, payment_id, suggested_id, stand_id, place_id,
-     gateway, provider_id, reference, amount_vnd, direction, outcome, memo, account_no, bank_bin,
-     payment_ref, detail, digest, occurred_at, recorded_at)
-SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                     $18, $19, $20, $21, $22)
-"""
-
 MOVE_BALANCES = "SELECT payments.move_balances($1, $2, $3, $4, $5, $6)"
 
-# The rows are locked already.
-UPDATE_PAYMENTS = """
-UPDATE payments.payment p
-SET state = x.state, received_vnd = x.received_vnd, ended_at = x.ended_at
-FROM unnest($1, $2, $3, $4) AS x (id, state, received_vnd, ended_at)
-WHERE p.id = x.id
-"""
-
-# The writer's transaction appends by this statement alone, so it may count by itself.
-INSERT_EVENTS = """
-WITH base AS (SELECT payments.event_base() AS position), appended AS (
+# Everything about money that came, in one trip. The payments are locked already; the transaction
+# appends events by this statement alone, so it may count by itself.
+WRITE_MONEY = """
+WITH base AS (
+    SELECT payments.event_base() AS position
+), told AS (
+    INSERT INTO payments.receipt
+        (business_date, id, owner_id, payee_id, payment_id, suggested_id, stand_id, place_id,
+         gateway, provider_id, reference, amount_vnd, direction, outcome, memo, account_no,
+         bank_bin, payment_ref, detail, digest, occurred_at, recorded_at)
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+                         $17, $18, $19, $20, $21, $22)
+), paid AS (
+    UPDATE payments.payment p
+    SET state = x.state, received_vnd = x.received_vnd, ended_at = x.ended_at
+    FROM unnest($23, $24, $25, $26) AS x (id, state, received_vnd, ended_at)
+    WHERE p.id = x.id
+), appended AS (
     INSERT INTO payments.event (position, kind, owner_id, subject_id, data, at)
     SELECT base.position | x.number, x.kind, x.owner_id, x.subject_id, x.data::jsonb, x.at
-    FROM base, unnest($1, $2, $3, $4, $5) WITH ORDINALITY
+    FROM base, unnest($27, $28, $29, $30, $31) WITH ORDINALITY
          AS x (kind, owner_id, subject_id, data, at, number)
+), posted AS (
+    INSERT INTO payments.transfer
+        (position, amount_vnd, occurred_at, recorded_at, lane, kind, id, owner_id, debit_id,
+         credit_id, subject_id, place_id)
+    SELECT base.position | x.number, x.amount_vnd, x.occurred_at, now(), x.lane, x.kind, x.id,
+           x.owner_id, x.debit_id, x.credit_id, x.subject_id, x.place_id
+    FROM base, unnest($32, $33, $34, $35, $36, $37, $38, $39, $40, $41) WITH ORDINALITY
+         AS x (lane, kind, amount_vnd, occurred_at, id, owner_id, debit_id, credit_id, subject_id,
+               place_id, number)
+), moved AS (
+    SELECT payments.move_balances($42, $43, $44, $45, $46, $47)
 )
-SELECT pg_notify('payments_event', '')
+SELECT pg_notify('payments_event', '') FROM moved
 """

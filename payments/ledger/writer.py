@@ -138,7 +138,10 @@ class Ledger:
         if not orders:
             return []
         transfers = [one for one in orders if isinstance(one, Transfer)]
-        packed = pack(transfers) if len(transfers) == len(orders) else None
+        is_plain = len(transfers) == len(orders) and not (
+            linked and len({one.owner_id for one in orders}) > 1
+        )
+        packed = pack(transfers) if is_plain else None
         answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         item = Posting(answer, len(orders), packed, orders, linked, opening, facts)
         self._enqueue(item)

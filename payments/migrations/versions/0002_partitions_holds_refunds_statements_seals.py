@@ -236,13 +236,13 @@ FUNCTIONS = (
     END $$
     """,
 )
-# A hold is only taken with its deadline ahead, so a week back reaches all that a job may have missed
+# A hold is only taken with its deadline ahead, so a month back reaches all that a job may have missed
 # without reading all that ever was; `audit` names an older one.
 DUE_HOLDS = """
     CREATE FUNCTION payments.due_holds(at timestamptz, count_max integer)
     RETURNS SETOF payments.hold LANGUAGE sql STABLE AS $$
         SELECT h.* FROM payments.hold h
-        WHERE h.expires_at <= at AND h.expires_at > at - interval '7 days'
+        WHERE h.expires_at <= at AND h.expires_at > at - interval '31 days'
           AND NOT EXISTS (SELECT FROM payments.hold_end e
                           WHERE e.lane = h.lane AND e.hold_id = h.id)
         ORDER BY h.expires_at LIMIT count_max
@@ -438,6 +438,8 @@ def upgrade() -> None:
             f"CREATE POLICY owner ON payments.{table} USING (owner_id = ANY "
             "(NULLIF(current_setting('app.owner_ids', true), '')::uuid[]))"
         )
+    # Seals name everybody's transfers: no policy, so nobody's view.
+    op.execute("ALTER TABLE payments.seal ENABLE ROW LEVEL SECURITY")
 
 
 def downgrade() -> None:
