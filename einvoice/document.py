@@ -235,6 +235,7 @@ def invoice_of(root: etree._Element) -> Invoice:
     if text_at(general, "DVTTe", CURRENCY) != CURRENCY:
         raise DocumentInvalid("only invoices in VND are read")
     rows = only(content, "DSHHDVu")
+    buyer = only(content, "NMua")  # left out for a consumer who gave no data
     return Invoice(
         version=text_at(general, "PBan"),
         title=text_at(general, "THDon"),
@@ -243,7 +244,7 @@ def invoice_of(root: etree._Element) -> Invoice:
         number=_whole(general, "SHDon"),
         issued_on=_day(text_at(general, "NLap")),
         seller=_read_party(needed(content, "NBan"), Seller, _SELLER),
-        buyer=_read_party(needed(content, "NMua"), Buyer, _BUYER),
+        buyer=Buyer() if buyer is None else _read_party(buyer, Buyer, _BUYER),
         lines=tuple(_read_line(one) for one in rows.findall("HHDVu")) if rows is not None else (),
         totals=_read_totals(needed(content, "TToan")),
         payment_form=text_at(general, "HTTToan"),

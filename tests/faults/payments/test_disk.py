@@ -16,7 +16,7 @@ from tests.faults.payments.till import PATIENCE_SECONDS, ROOT, broken_laws
 
 DISK_BYTES = 280_000_000
 """A fresh cluster, the log of its migrations, and a little."""
-DAY = 800
+DAY = 12_000
 """Customers whose rows need more room than the pages that are already there."""
 
 

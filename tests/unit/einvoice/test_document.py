@@ -52,6 +52,12 @@ def test_what_is_written_is_read_back(invoice):
     assert document.read(document.write(invoice)) == invoice
 
 
+def test_a_buyer_who_gave_nothing_at_all_is_read_back_as_one():
+    invoice = replace(vat_invoice(), buyer=values.Buyer())
+
+    assert document.read(document.write(invoice)) == invoice
+
+
 def test_a_correction_names_what_it_replaces():
     related = Related(
         method=Method.REPLACES,
