@@ -175,6 +175,25 @@ async def _post(ledger: payments.Ledger, order: payments.Order) -> None:
     assert await ledger.post(order) == [payments.Outcome.POSTED]
 
 
+@pytest.fixture
+def transfer_of(vendor, now):
+    """A transfer of the vendor, from sales to its bank unless said otherwise."""
+
+    def transfer(debit="bank", credit="sales", **changes):
+        fields = {
+            "id": ids.new(),
+            "owner_id": vendor.id,
+            "debit_id": vendor.account(debit).id,
+            "credit_id": vendor.account(credit).id,
+            "amount_vnd": 1_000,
+            "kind": payments.TransferKind.OTHER,
+            "occurred_at": now,
+        }
+        return payments.Transfer(**(fields | changes))
+
+    return transfer
+
+
 @pytest.fixture(scope="module")
 def books(server_url: str, template: str, request: pytest.FixtureRequest) -> Iterator[Books]:
     """One ledger for all tests of a module; they leave it as they found it."""

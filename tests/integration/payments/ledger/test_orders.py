@@ -16,23 +16,6 @@ POSTED = Outcome.POSTED
 
 
 @pytest.fixture
-def transfer_of(vendor, now):
-    def transfer(debit="bank", credit="sales", **changes):
-        fields = {
-            "id": ids.new(),
-            "owner_id": vendor.id,
-            "debit_id": vendor.account(debit).id,
-            "credit_id": vendor.account(credit).id,
-            "amount_vnd": 1_000,
-            "kind": TransferKind.OTHER,
-            "occurred_at": now,
-        }
-        return payments.Transfer(**(fields | changes))
-
-    return transfer
-
-
-@pytest.fixture
 def names(vendor):
     return [vendor.account(kind) for kind in ("bank", "sales", "suspense", "refunds")]
 

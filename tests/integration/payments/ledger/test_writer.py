@@ -8,25 +8,8 @@ import pytest
 
 import payments
 from market import ids
-from payments import Outcome, TransferKind
+from payments import Outcome
 from payments.settlement import SettlementOutcome as Was
-
-
-@pytest.fixture
-def transfer_of(vendor, now):
-    def transfer(debit="bank", credit="sales", **changes):
-        fields = {
-            "id": ids.new(),
-            "owner_id": vendor.id,
-            "debit_id": vendor.account(debit).id,
-            "credit_id": vendor.account(credit).id,
-            "amount_vnd": 1_000,
-            "kind": TransferKind.OTHER,
-            "occurred_at": now,
-        }
-        return payments.Transfer(**(fields | changes))
-
-    return transfer
 
 
 @pytest.fixture
