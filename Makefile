@@ -1,4 +1,4 @@
-.PHONY: check test load bench lock migration
+.PHONY: check test peers load bench lock migration
 V := .venv/bin
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --quiet pyproject.toml
 
@@ -12,6 +12,9 @@ check: $(V)/ruff  ## format, lint, types, import contracts, migrations, translat
 
 test:  ## every test; make test arguments="-k relay"
 	python3 -m market test $(arguments)
+
+peers:  ## public JavaScript clients for tests/peers, as its lock says (needs node and npm; the tests are skipped without)
+	npm ci --prefix tests/peers --ignore-scripts --no-progress --loglevel=error
 
 load: $(V)/ruff  ## buyers, tills and officials against a running market: make load url=http://127.0.0.1:8000
 	$(V)/python -m loadtests $(if $(url),--url $(url)) $(arguments)
