@@ -125,6 +125,7 @@ async def takings(
             "counted": [int(kind) for kind in _COUNTED],
             "released": int(TransferKind.RELEASED),
             "cash": int(TransferKind.CASH_SALE),
+            "reversal": int(TransferKind.REVERSAL),
         },
     )
     return [
@@ -140,8 +141,13 @@ async def takings(
     ]
 
 
-_COUNTED = (TransferKind.SALE, TransferKind.STAND_SALE, TransferKind.CASH_SALE)
-"""One of these is in the journal for every sale, and only one."""
+_COUNTED = (
+    TransferKind.SALE,
+    TransferKind.STAND_SALE,
+    TransferKind.CASH_SALE,
+    TransferKind.ASSIGNED,
+)
+"""One of these is in the journal for every sale, and only one, unless it was undone whole."""
 # RELEASED also completes charges of a hall; only money that went into sales is takings.
 _TAKINGS = text("""
 SELECT t.place_id, date_trunc('hour', t.occurred_at, 'UTC') AS hour,
@@ -153,6 +159,9 @@ FROM payments.transfer t
 JOIN payments.account a ON a.lane = t.lane AND a.id = t.credit_id AND a.kind = 'sales'
 WHERE t.place_id = ANY(:places) AND t.occurred_at >= :start AND t.occurred_at < :end
   AND (t.kind = ANY(:counted) OR t.kind = :released)
+  AND NOT EXISTS (
+      SELECT FROM payments.refund f JOIN payments.transfer v ON v.lane = f.lane AND v.id = f.id
+      WHERE f.lane = t.lane AND f.original_id = t.id AND v.kind = :reversal)
 GROUP BY 1, 2 ORDER BY 2, 1
 """)
 

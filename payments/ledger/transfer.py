@@ -32,6 +32,8 @@ class TransferKind(IntEnum):
     PAYOUT = 10
     REVERSAL = 11
     OTHER = 12
+    ASSIGNED = 13
+    """Money that waited in suspense, into sales because a person said for which one."""
 
 
 class Outcome(StrEnum):
