@@ -1,0 +1,1 @@
+"""What an acquirer owes its vendors: fees, settlement sessions, payouts and their statements."""
