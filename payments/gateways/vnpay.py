@@ -280,8 +280,13 @@ def confirmation_of(fields: Mapping[str, str], now: datetime) -> Confirmation:
         reference=fields.get("vnp_BankTranNo", ""),
         memo=fields.get("vnp_OrderInfo", ""),
         payment_ref=txn_ref.partition(".")[0],
-        detail=f"{response}/{status}",
+        detail=f"{response}/{status} {txn_ref}",
     )
+
+
+def txn_ref_of(detail: str) -> str:
+    """The TxnRef of the very attempt, from a confirmation's detail; lookups and refunds name it."""
+    return detail.partition(" ")[2]
 
 
 def wire_vnd(text: str) -> int:

@@ -1,0 +1,201 @@
+"""What can be given back of money that came, and how refunds stand."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, text
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from payments.gateways.vnpay import txn_ref_of
+from payments.ledger.accounts import lane_of
+from payments.ledger.transfer import TransferKind
+from payments.refund import Refundable, RefundRequest, RefundState
+from payments.refund_tables import RefundRequestRow
+from payments.settlement import VIETNAM, SettlementOutcome
+from payments.tables import ReceiptRow
+
+DAYS_LATE_MAX = 40
+"""So many days after it moved may money be reported and its receipt still be found by its id."""
+PAGE_MAX = 500
+_REFUNDABLE = (
+    TransferKind.SALE,
+    TransferKind.STAND_SALE,
+    TransferKind.CHARGE,
+    TransferKind.HELD,
+)
+_MOVES_MAX = 3
+"""Transfers of one receipt; see `settlement.transfers`."""
+
+
+async def refundable(
+    db: AsyncSession,
+    *,
+    payment_id: UUID | None = None,
+    receipt_id: UUID | None = None,
+) -> Sequence[Refundable]:
+    """What came for a payment, or by one receipt, and how much of it is left.
+
+    Money of a sale goes back in any part. Money in suspense goes back whole. Oldest first.
+    """
+    query = select(ReceiptRow).where(ReceiptRow.direction == "in")
+    if payment_id is not None:
+        query = query.where(ReceiptRow.payment_id == payment_id)
+    else:
+        assert receipt_id is not None
+        query = query.where(_is_receipt(receipt_id))
+    rows = await db.exec(query.order_by(col(ReceiptRow.recorded_at), col(ReceiptRow.id)).limit(100))
+    receipts = [row for row in rows.all() if row.owner_id is not None]
+    settled = any(row.outcome in {"settled", "over"} for row in receipts)
+    found = []
+    for row in receipts:
+        for transfer in await _transfers_of(db, row):
+            found.append(await _refundable(db, row, transfer, settled=settled))
+    return found
+
+
+async def refund_request(db: AsyncSession, refund_id: UUID) -> RefundRequest | None:
+    """A refund by its id, as it stands now."""
+    row = await db.get(RefundRequestRow, refund_id, populate_existing=True)
+    return None if row is None else value_of(row)
+
+
+async def refunds_of(
+    db: AsyncSession,
+    *,
+    payment_id: UUID | None = None,
+    receipt_id: UUID | None = None,
+    provider_ref: str = "",
+) -> Sequence[RefundRequest]:
+    """Every refund of a payment, a receipt or an acquirer's payment, oldest first."""
+    query = select(RefundRequestRow)
+    if payment_id is not None:
+        query = query.where(RefundRequestRow.payment_id == payment_id)
+    elif receipt_id is not None:
+        query = query.where(RefundRequestRow.receipt_id == receipt_id)
+    else:
+        assert provider_ref
+        query = query.where(RefundRequestRow.provider_ref == provider_ref)
+    rows = await db.exec(query.order_by(col(RefundRequestRow.asked_at), col(RefundRequestRow.id)))
+    return [value_of(row) for row in rows.all()]
+
+
+async def refunds_open(db: AsyncSession, *, limit: int = 200) -> Sequence[RefundRequest]:
+    """Refunds that have not ended, and those with a problem, oldest first: a person's list."""
+    assert 0 < limit <= PAGE_MAX
+    rows = await db.exec(
+        select(RefundRequestRow)
+        .where(
+            col(RefundRequestRow.state).in_(("asked", "unknown", "sent"))
+            | (col(RefundRequestRow.problem) != "")
+        )
+        .order_by(col(RefundRequestRow.asked_at))
+        .limit(limit)
+    )
+    return [value_of(row) for row in rows.all()]
+
+
+async def refunds_in_doubt(
+    db: AsyncSession, *, now: datetime, limit: int = 20
+) -> Sequence[RefundRequest]:
+    """Sent refunds whose end is not known and whose time to ask has come, the longest due first."""
+    rows = await db.exec(
+        select(RefundRequestRow)
+        .where(
+            RefundRequestRow.road == "acquired",
+            col(RefundRequestRow.state).in_(("unknown", "sent")),
+            col(RefundRequestRow.confirmed_at).is_(None),
+            RefundRequestRow.problem == "",
+            RefundRequestRow.ask_from <= now,
+        )
+        .order_by(col(RefundRequestRow.ask_from))
+        .limit(limit)
+    )
+    return [value_of(row) for row in rows.all()]
+
+
+async def unbooked_refunds(db: AsyncSession, *, limit: int = 100) -> Sequence[RefundRequest]:
+    """Refunds known to have gone that the ledger has not, oldest first."""
+    rows = await db.exec(
+        select(RefundRequestRow)
+        .where(
+            col(RefundRequestRow.state).in_(("unknown", "sent")),
+            col(RefundRequestRow.confirmed_at).is_not(None),
+        )
+        .order_by(col(RefundRequestRow.confirmed_at))
+        .limit(limit)
+    )
+    return [value_of(row) for row in rows.all()]
+
+
+# ── Inside ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def value_of(row: RefundRequestRow) -> RefundRequest:
+    fields = {name: getattr(row, name) for name in RefundRequest.__struct_fields__}
+    return RefundRequest(**(fields | {"state": RefundState(row.state)}))
+
+
+def _is_receipt(receipt_id: UUID) -> ColumnElement[bool]:
+    """By its id and the days it may be of: the key leads with the day."""
+    made_on = datetime.fromtimestamp((receipt_id.int >> 80) / 1000, VIETNAM).date()
+    days = [made_on - timedelta(days=back) for back in range(-1, DAYS_LATE_MAX)]
+    return and_(col(ReceiptRow.id) == receipt_id, col(ReceiptRow.business_date).in_(days))
+
+
+async def _transfers_of(db: AsyncSession, row: ReceiptRow) -> Sequence[Any]:
+    assert row.owner_id is not None
+    connection = await db.connection()
+    ids = [UUID(int=row.id.int ^ index) for index in range(_MOVES_MAX)]
+    found = await connection.execute(
+        _TRANSFERS,
+        {"lane": lane_of(row.owner_id), "ids": ids, "kinds": [int(kind) for kind in _REFUNDABLE]},
+    )
+    return found.all()
+
+
+async def _refundable(
+    db: AsyncSession, row: ReceiptRow, transfer: Any, *, settled: bool
+) -> Refundable:
+    assert row.owner_id is not None
+    is_released = row.outcome == SettlementOutcome.SHORT and settled
+    return Refundable(
+        receipt_id=row.id,
+        owner_id=row.owner_id,
+        place_id=row.place_id,
+        payment_id=row.payment_id,
+        original_id=transfer.id,
+        is_held=transfer.kind == TransferKind.HELD and not is_released,
+        road="direct" if row.account_no else "acquired",
+        gateway=row.gateway,
+        provider_ref=_reference_of(row),
+        provider_no=row.provider_id,
+        captured_vnd=row.amount_vnd,
+        amount_vnd=transfer.amount_vnd,
+        left_vnd=transfer.left_vnd,
+        memo=row.memo,
+        occurred_at=row.occurred_at,
+    )
+
+
+def _reference_of(row: ReceiptRow) -> str:
+    """What the acquirer knows the payment by."""
+    if row.account_no:
+        return ""
+    return txn_ref_of(row.detail) if row.gateway == "vnpay" else row.provider_id
+
+
+# The amount left counts refunds under way; without any, those the ledger knows.
+_TRANSFERS = text("""
+SELECT t.id, t.kind, t.amount_vnd,
+       COALESCE(
+           (SELECT l.amount_vnd - l.asked_vnd FROM payments.refund_limit l
+            WHERE l.original_id = t.id AND l.owner_id = t.owner_id),
+           t.amount_vnd - COALESCE((SELECT sum(r.amount_vnd) FROM payments.refund r
+            WHERE r.lane = t.lane AND r.original_id = t.id), 0))::bigint AS left_vnd
+FROM payments.transfer t
+WHERE t.lane = :lane AND t.id = ANY(:ids) AND t.kind = ANY(:kinds)
+ORDER BY t.kind = 2, t.id
+""")
