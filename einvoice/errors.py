@@ -90,6 +90,27 @@ class RuleUnknown(EInvoiceError):
         self.day = day
 
 
+class InstrumentNotInForce(EInvoiceError):
+    """A law that has no force on this day may not be printed as the basis of anything."""
+
+    code = "instrument_not_in_force"
+
+    def __init__(self, name: str, on: date) -> None:
+        super().__init__(f"{name} has no force on {on}.")
+        self.name = name
+        self.on = on
+
+
+class TaxNotComputed(EInvoiceError):
+    """The facts given do not allow the tax to be computed. `why` says what is missing."""
+
+    code = "tax_not_computed"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The tax cannot be computed: {why}.")
+        self.why = why
+
+
 # ── Issuing ─────────────────────────────────────────────────────────────────────────────────────
 
 

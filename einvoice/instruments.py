@@ -1,0 +1,78 @@
+"""Laws, decrees, circulars: what they are called and when they have force. Pure but for one file.
+
+Nothing printed today may rest on an instrument that was repealed: `cite` refuses it.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+
+from einvoice import rules
+from einvoice.errors import InstrumentNotInForce
+
+_NUMBERED = re.compile(r"[0-9]+/(?:[0-9]{4}/)?(?:QĐ-[A-Z]+|NĐ-CP|TT-BTC|QH[0-9]+)")
+_ID = re.compile(r"\b[A-Z]{1,2}[0-9]{2,4}\b")
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """One law, decree, circular or decision."""
+
+    id: str
+    name: str
+    in_force: date
+    repealed: date | None = None
+    """The first day without force."""
+    by: str = ""
+    note: str = ""
+
+    def is_in_force(self, on: date) -> bool:
+        """Whether it has force on a day."""
+        return self.in_force <= on and (self.repealed is None or on < self.repealed)
+
+    @property
+    def number(self) -> str:
+        """Its number alone, e.g. 254/2026/NĐ-CP."""
+        found = _NUMBERED.search(self.name)
+        return found[0] if found else self.name
+
+
+def cite(reference: str, on: date) -> str:
+    """A citation to print, e.g. “D254 Điều 6.1.d” as “Nghị định số 254/2026/NĐ-CP, Điều 6.1.d”.
+
+    Raises: InstrumentNotInForce for one that has no force on that day.
+    """
+    identifier, _, place = reference.partition(" ")
+    found = by_id()[identifier]
+    if not found.is_in_force(on):
+        raise InstrumentNotInForce(found.name, on)
+    return f"{found.name}, {place}" if place else found.name
+
+
+def named_in(text: str) -> list[Instrument]:
+    """The instruments a text names, by id or by number."""
+    numbers, ids = set(_NUMBERED.findall(text)), set(_ID.findall(text))
+    return [one for one in by_id().values() if one.id in ids or one.number in numbers]
+
+
+def repealed_in(text: str, on: date) -> list[Instrument]:
+    """The instruments a text names that have no force on a day."""
+    return [one for one in named_in(text) if not one.is_in_force(on)]
+
+
+def spelled(source: str) -> str:
+    """A rule's source with the ids of instruments written out."""
+    return _ID.sub(lambda found: _name(found[0]), source)
+
+
+def _name(identifier: str) -> str:
+    found = by_id().get(identifier)
+    return found.name if found else identifier
+
+
+@cache
+def by_id() -> dict[str, Instrument]:
+    """Every instrument of the shipped file."""
+    rows = rules.shipped("instruments")["instrument"]
+    return {row["id"]: Instrument(**row) for row in rows}
