@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from payments.migrations import _ours
 from payments.tables import Base
 
 context.configure(
@@ -9,7 +10,7 @@ context.configure(
     target_metadata=Base.metadata,
     version_table_schema="payments",
     include_schemas=True,
-    include_name=lambda name, kind, _: name == "payments" if kind == "schema" else True,
+    include_name=_ours,
 )
 with context.begin_transaction():
     context.run_migrations()
