@@ -11,9 +11,11 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from payments.clearing import tables as _clearing
+from payments.suspense import tables as _suspense
 from payments.tables import Base
 
-assert _clearing  # its tables are part of the schema
+assert _clearing
+assert _suspense  # their tables are part of the schema
 
 SCHEMA = "payments"
 _PARTITION = re.compile(r"^(transfer|receipt)_(p\d{4}_\d{2}|rest)$")

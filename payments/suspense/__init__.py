@@ -1,0 +1,56 @@
+"""Money that waits for a person: the cases, and deciding about them.
+
+decision = await suspense.plan(db, Resolve(...), now=now)   # commit
+outcomes = await suspense.carry_out(ledger, decision)
+decision = await suspense.finish(db, decision.id, outcomes, now=now)   # commit
+"""
+
+from payments.suspense.case import Case, Decision, Part, Share
+from payments.suspense.cases import Audited, Waiting, case, cases, history, waiting
+from payments.suspense.errors import (
+    CaseMoved,
+    CasePartsWrong,
+    CaseRefused,
+    CaseUnknown,
+    PaymentAssigned,
+)
+from payments.suspense.resolving import (
+    RESOLVED,
+    UNDONE,
+    Resolve,
+    Undo,
+    carry_out,
+    decision,
+    finish,
+    plan,
+    plan_undo,
+    planned,
+)
+
+__all__ = [
+    "RESOLVED",
+    "UNDONE",
+    "Audited",
+    "Case",
+    "CaseMoved",
+    "CasePartsWrong",
+    "CaseRefused",
+    "CaseUnknown",
+    "Decision",
+    "Part",
+    "PaymentAssigned",
+    "Resolve",
+    "Share",
+    "Undo",
+    "Waiting",
+    "carry_out",
+    "case",
+    "cases",
+    "decision",
+    "finish",
+    "history",
+    "plan",
+    "plan_undo",
+    "planned",
+    "waiting",
+]
