@@ -17,6 +17,7 @@ from payments.checkout import (
     retire_payee,
 )
 from payments.confirmation import Confirmation
+from payments.disputes import dispute_told
 from payments.errors import (
     AccountClosed,
     AccountNotEmpty,
@@ -79,7 +80,7 @@ from payments.ledger.transfer import OUTCOMES, Outcome, Transfer, TransferKind
 from payments.ledger.writer import CashSale, Ledger
 from payments.memo import find_codes, is_code, new_code
 from payments.migrations import migrate
-from payments.notices import Notice, keep_notice, notices
+from payments.notices import Notice, forget_notices, keep_notice, notices
 from payments.payment import (
     AMOUNT_VND_MAX,
     AMOUNT_VND_MIN,
@@ -100,6 +101,7 @@ from payments.receipts import (
 from payments.refund import (
     Answered,
     AskRefund,
+    Outgoing,
     Payer,
     Refundable,
     RefundAnswer,
@@ -116,6 +118,8 @@ from payments.refund_errors import (
     RefundUnknown,
 )
 from payments.refund_reading import (
+    outgoing,
+    receipt_of,
     refund_request,
     refundable,
     refunds_in_doubt,
@@ -129,6 +133,7 @@ from payments.refunds import (
     claim_refunds,
     end_refund,
     match_outgoing,
+    note_problem,
     post_refund,
     say_sent,
     withdraw_refund,
@@ -181,6 +186,7 @@ __all__ = [
     "OpenPayment",
     "Order",
     "Outcome",
+    "Outgoing",
     "Payee",
     "PayeeRetired",
     "PayeeTaken",
@@ -232,12 +238,14 @@ __all__ = [
     "claim_refunds",
     "close_account",
     "continue_after_restore",
+    "dispute_told",
     "end_refund",
     "events_after",
     "expire_holds",
     "expire_payments",
     "feed_statements",
     "find_codes",
+    "forget_notices",
     "freeze_account",
     "is_code",
     "keep_notice",
@@ -246,15 +254,18 @@ __all__ = [
     "match_outgoing",
     "migrate",
     "new_code",
+    "note_problem",
     "notices",
     "open_account",
     "open_accounts",
     "open_payment",
+    "outgoing",
     "payer_in",
     "payment",
     "post_file",
     "post_refund",
     "rebuild_statements",
+    "receipt_of",
     "receipts_for",
     "receipts_of",
     "receipts_to_resolve",

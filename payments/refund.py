@@ -146,6 +146,21 @@ class Refundable(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
 
 
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+    """Money that went out, as a notice told it: a bank's transfer, a refund, a dispute."""
+
+    id: UUID
+    owner_id: UUID | None
+    gateway: str
+    provider_id: str
+    reference: str
+    memo: str
+    payment_ref: str
+    detail: str
+    amount_vnd: int
+    occurred_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Payer:
     """Who sent a transfer, as far as its memo tells."""

@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from payments.gateways.vnpay import txn_ref_of
 from payments.ledger.accounts import lane_of
 from payments.ledger.transfer import TransferKind
-from payments.refund import Refundable, RefundRequest, RefundState
+from payments.refund import Outgoing, Refundable, RefundRequest, RefundState
 from payments.refund_tables import RefundRequestRow
 from payments.settlement import VIETNAM, SettlementOutcome
 from payments.tables import ReceiptRow
@@ -128,6 +128,33 @@ async def unbooked_refunds(db: AsyncSession, *, limit: int = 100) -> Sequence[Re
         .limit(limit)
     )
     return [value_of(row) for row in rows.all()]
+
+
+async def outgoing(db: AsyncSession, receipt_id: UUID) -> Outgoing | None:
+    """Money that went out, by the receipt of its notice; None where it came in or is not there."""
+    rows = await db.exec(
+        select(ReceiptRow).where(_is_receipt(receipt_id), ReceiptRow.direction == "out")
+    )
+    row = rows.one_or_none()
+    if row is None:
+        return None
+    return Outgoing(**{name: getattr(row, name) for name in Outgoing.__struct_fields__})
+
+
+async def receipt_of(
+    db: AsyncSession, gateway: str, provider_id: str, *, now: datetime
+) -> UUID | None:
+    """The receipt of money that came, by its gateway's own id; of the last half year."""
+    days = [(now - timedelta(days=back)).date() for back in range(-1, 185)]
+    rows = await db.exec(
+        select(ReceiptRow.id).where(
+            col(ReceiptRow.business_date).in_(days),
+            ReceiptRow.gateway == gateway,
+            ReceiptRow.provider_id == provider_id,
+            ReceiptRow.direction == "in",
+        )
+    )
+    return rows.first()
 
 
 # ── Inside ──────────────────────────────────────────────────────────────────────────────────────────

@@ -216,6 +216,22 @@ async def match_outgoing(
     return await answer_refund(db, row.id, told, now=now, ask_after=timedelta(0))
 
 
+async def note_problem(
+    db: AsyncSession, refund_id: UUID, problem: str, *, now: datetime
+) -> RefundRequest:
+    """A person has to look at it; an empty problem says that one did, and it goes on.
+
+    Raises: RefundUnknown.
+    """
+    row = await _locked(db, refund_id)
+    if row.problem != problem:
+        row.problem = problem
+        db.add(row)
+        await db.flush()
+        await _tell(db, row, "problem" if problem else "looked_at", now)
+    return value_of(row)
+
+
 async def post_refund(ledger: Ledger, refund: RefundRequest) -> Outcome:
     """The ledger has a confirmed refund, once, with its event `refund.done`.
 

@@ -12,6 +12,7 @@ from market.flows import (
     listing,
     notices,
     onboarding,
+    refunds,
     settlement,
     upkeep,
 )
@@ -23,6 +24,8 @@ JOBS: dict[str, Job] = {
     "expire_payments": settlement.expire_payments,
     "pull_missed_notices": notices.pull_missed_notices,
     "ask_acquirers": acquired.ask_acquirers,
+    "send_refunds": refunds.send_refunds,
+    "book_refunds": refunds.book_refunds,
     "issue_invoice": invoice.issue_invoice,
     "send_invoices": invoice.send_invoices,
     "sync_listings": listing.sync_listings,
@@ -38,10 +41,17 @@ REACTIONS: dict[str, Reaction] = {
         onboarding.test_paid,
         settlement.receipt_recorded,
         acquired.receipt_recorded,
+        refunds.receipt_recorded,
         adoption.takings_rolled_up,
     ),
     "payment.expired": settlement.payment_ended,
     "payment.cancelled": settlement.payment_ended,
+    "refund.asked": refunds.refund_moved,
+    "refund.unknown": refunds.refund_moved,
+    "refund.sent": refunds.refund_moved,
+    "refund.refused": refunds.refund_moved,
+    "refund.problem": refunds.refund_moved,
+    "refund.done": refunds.refund_moved,
 }
 
 PERIODIC: dict[str, int] = {
@@ -50,6 +60,8 @@ PERIODIC: dict[str, int] = {
     "sync_listings": 5,
     "pull_missed_notices": 60,
     "ask_acquirers": 60,
+    "send_refunds": 10,
+    "book_refunds": 30,
     "expire_holds": 10,
     "feed_statements": 5,
     "seal_journal": 60,

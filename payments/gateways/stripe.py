@@ -3,38 +3,51 @@
 VND has no minor unit: 85,000 đ is 85000 on the wire. Source: Stripe API documentation.
 """
 
-import hashlib
-import hmac
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from uuid import UUID
 
-import msgspec
 import stripe
 
 from payments.confirmation import Confirmation
+from payments.gateways import stripe_events
 from payments.gateways.gateway import (
-    BODY_LENGTH_MAX,
     Answer,
     GatewayError,
     GatewayRefused,
     GatewayUnavailable,
     Notice,
     NoticeForged,
-    NoticeMalformed,
     Secrets,
-    require_fresh,
 )
+from payments.gateways.stripe_events import (
+    CURRENCY,
+    NAME,
+    PAYMENT_REF,
+    REFUND_ID,
+    refund_answer,
+    sign,
+)
+from payments.refund import Answered, RefundAnswer
 
-NAME = "stripe"
-CURRENCY = "vnd"
+__all__ = [
+    "AMOUNT_VND_MAX",
+    "AMOUNT_VND_MIN",
+    "AmountUnsupported",
+    "LiveKeyRefused",
+    "Opened",
+    "Settlement",
+    "StripeClient",
+    "StripeConfig",
+    "StripeGateway",
+    "sign",
+]
+
 AMOUNT_VND_MIN = 13_000
 """About half a US dollar, the least Stripe takes; markets sell smaller things by other roads."""
 AMOUNT_VND_MAX = 99_999_999
-SIGNATURE_HEADER = "stripe-signature"
-PAYMENT_REF = "payment_ref"
-"""The metadata key under which our reference travels."""
 TIMEOUT_SECONDS = 30
 _T = TypeVar("_T")
 
@@ -84,44 +97,17 @@ class Opened:
     status: str = ""
 
 
-class _Object(msgspec.Struct, frozen=True):
-    id: str
-    object: str
-    amount: int = 0
-    amount_total: int = 0
-    amount_refunded: int = 0
-    currency: str = ""
-    status: str = ""
-    payment_status: str = ""
-    created: int = 0
-    payment_intent: str | None = None
-    metadata: dict[str, str] = {}
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a payment is worth to whoever it is settled to, by Stripe's own books."""
 
-
-class _Data(msgspec.Struct, frozen=True):
-    object: msgspec.Raw
-
-
-class _Event(msgspec.Struct, frozen=True):
-    id: str
-    type: str
-    data: _Data
-    created: int = 0
-    livemode: bool = False
-
-
-_EVENT = msgspec.json.Decoder(_Event)
-_OBJECT = msgspec.json.Decoder(_Object)
-_PAYMENT_EVENTS = {
-    "payment_intent.succeeded": True,
-    "payment_intent.payment_failed": False,
-    "payment_intent.canceled": False,
-}
-
-
-def sign(secret: str, timestamp: int, body: bytes) -> str:
-    """The value of Stripe-Signature for a body sent at that unix second."""
-    return f"t={timestamp},v1={_digest(secret, str(timestamp), body)}"
+    amount_vnd: int
+    fee_vnd: int
+    net_vnd: int
+    available_at: datetime
+    """From then on it may be paid out."""
+    balance_no: str
+    """Stripe's balance transaction, as its reports name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,38 +118,11 @@ class StripeGateway:
     name: str = NAME
 
     def verify(self, notice: Notice, now: datetime) -> Confirmation | None:
-        """What an event says of a payment; None for every kind of event that moves no money in.
-
-        Checkout's own event is among those: its PaymentIntent tells of the same money.
-        """
-        if len(notice.body) > BODY_LENGTH_MAX:
-            raise NoticeMalformed(NAME, "The event is larger than any of ours.")
-        _verify_signature(self.config.webhook_secrets, notice, now)
-        try:
-            event = _EVENT.decode(notice.body)
-            if event.type not in _PAYMENT_EVENTS:
-                return None
-            intent = _OBJECT.decode(event.data.object)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as wrong:
-            raise NoticeMalformed(NAME, f"Not an event of Stripe: {wrong}") from wrong
-        return self._confirmation(event, intent, now)
-
-    def _confirmation(self, event: _Event, intent: _Object, now: datetime) -> Confirmation:
+        """What an event says of money that came, went back or is disputed; None for all others."""
+        event = stripe_events.verified(notice, self.config.webhook_secrets, now)
         if event.livemode and not self.config.live_allowed:
             raise NoticeForged(NAME, "A live event outside an explicit setting.")
-        if intent.currency != CURRENCY or intent.amount <= 0:
-            raise NoticeMalformed(NAME, "The event is not about đồng.")
-        succeeded = _PAYMENT_EVENTS[event.type]
-        return Confirmation(
-            gateway=NAME,
-            # One intent may fail and then succeed: only its success is the intent's own id.
-            provider_id=intent.id if succeeded else f"{intent.id}:{event.id}",
-            amount_vnd=intent.amount,
-            occurred_at=datetime.fromtimestamp(event.created, UTC) if event.created else now,
-            succeeded=succeeded,
-            payment_ref=intent.metadata.get(PAYMENT_REF, ""),
-            detail=event.type,
-        )
+        return stripe_events.confirmation_of(event, now)
 
     def answer(self, outcome: str) -> Answer:
         """Taken; Stripe stops retrying."""
@@ -210,8 +169,13 @@ class StripeClient:
         success_url: str,
         cancel_url: str,
         idempotency_key: str,
+        account: str = "",
     ) -> Opened:
-        """A hosted page to pay on; its PaymentIntent carries `payment_ref`."""
+        """A hosted page to pay on; its PaymentIntent carries `payment_ref`.
+
+        `account`: the seller's own connected account. The charge is then made on it directly: what
+        comes is the seller's and never passes through the platform's balance.
+        """
         _require_supported(amount_vnd)
         metadata = {PAYMENT_REF: payment_ref}
         session = await _answered(
@@ -234,15 +198,21 @@ class StripeClient:
                     "success_url": success_url,
                     "cancel_url": cancel_url,
                 },
-                {"idempotency_key": idempotency_key},
+                _options(idempotency_key, account),
             )
         )
         return Opened(session.id, url=session.url or "", status=session.status or "")
 
     async def open_intent(
-        self, payment_ref: str, amount_vnd: int, description: str, *, idempotency_key: str
+        self,
+        payment_ref: str,
+        amount_vnd: int,
+        description: str,
+        *,
+        idempotency_key: str,
+        account: str = "",
     ) -> Opened:
-        """A PaymentIntent to confirm from a card form."""
+        """A PaymentIntent to confirm from a card form; `account` as for a Checkout page."""
         _require_supported(amount_vnd)
         intent = await _answered(
             self._v1.payment_intents.create_async(
@@ -253,14 +223,18 @@ class StripeClient:
                     "metadata": {PAYMENT_REF: payment_ref},
                     "automatic_payment_methods": {"enabled": True},
                 },
-                {"idempotency_key": idempotency_key},
+                _options(idempotency_key, account),
             )
         )
         return Opened(intent.id, client_secret=intent.client_secret or "", status=intent.status)
 
-    async def payment(self, intent_id: str, now: datetime) -> Confirmation | None:
+    async def payment(
+        self, intent_id: str, now: datetime, *, account: str = ""
+    ) -> Confirmation | None:
         """How an intent stands, asked; None while it is undecided."""
-        intent = await _answered(self._v1.payment_intents.retrieve_async(intent_id))
+        intent = await _answered(
+            self._v1.payment_intents.retrieve_async(intent_id, {}, _options("", account))
+        )
         if intent.status not in ("succeeded", "canceled"):
             return None
         return Confirmation(
@@ -273,6 +247,32 @@ class StripeClient:
             detail=intent.status,
         )
 
+    async def settlement(self, intent_id: str, *, account: str = "") -> Settlement | None:
+        """What a paid intent is worth after fees, and when; None while Stripe has not booked it.
+
+        Raises: GatewayRefused where the account settles in another currency than đồng.
+        """
+        intent = await _answered(
+            self._v1.payment_intents.retrieve_async(
+                intent_id,
+                {"expand": ["latest_charge.balance_transaction"]},
+                _options("", account),
+            )
+        )
+        charge = intent.latest_charge
+        booked = None if charge is None or isinstance(charge, str) else charge.balance_transaction
+        if booked is None or isinstance(booked, str):
+            return None
+        if booked.currency != CURRENCY:
+            raise GatewayRefused(NAME, f"Settled in {booked.currency}.", reason="other_currency")
+        return Settlement(
+            amount_vnd=booked.amount,
+            fee_vnd=booked.fee,
+            net_vnd=booked.net,
+            available_at=datetime.fromtimestamp(booked.available_on, UTC),
+            balance_no=booked.id,
+        )
+
     async def intent_of_checkout(self, session_id: str) -> str:
         """The id of the PaymentIntent behind a Checkout page; empty until there is one."""
         session = await _answered(self._v1.checkout.sessions.retrieve_async(session_id))
@@ -283,16 +283,37 @@ class StripeClient:
         """Stop an unpaid intent; its status afterwards."""
         return (await _answered(self._v1.payment_intents.cancel_async(intent_id))).status
 
-    async def refund(self, intent_id: str, amount_vnd: int, *, idempotency_key: str) -> str:
-        """Give back part or all of a paid intent; the refund's id."""
+    async def give_back(self, refund_id: UUID, intent_id: str, amount_vnd: int) -> RefundAnswer:
+        """Ask for a refund under its own id; asked again, it is the same one.
+
+        Raises: GatewayUnavailable, GatewayRefused.
+        """
         assert amount_vnd > 0
-        refund = await _answered(
+        made = await _answered(
             self._v1.refunds.create_async(
-                {"payment_intent": intent_id, "amount": amount_vnd},
-                {"idempotency_key": idempotency_key},
+                {
+                    "payment_intent": intent_id,
+                    "amount": amount_vnd,
+                    "metadata": {REFUND_ID: str(refund_id)},
+                },
+                {"idempotency_key": f"refund:{refund_id}"},
             )
         )
-        return refund.id
+        return refund_answer(made.id, made.status or "")
+
+    async def given_back(self, refund_id: UUID, intent_id: str) -> RefundAnswer:
+        """How a refund stands, asked; ABSENT where Stripe has none with this id.
+
+        Raises: GatewayUnavailable, GatewayRefused.
+        """
+        page = await _answered(
+            self._v1.refunds.list_async({"payment_intent": intent_id, "limit": 100})
+        )
+        for one in page.data:
+            named = one.metadata.to_dict() if one.metadata else {}
+            if named.get(REFUND_ID) == str(refund_id):
+                return refund_answer(one.id, one.status or "")
+        return RefundAnswer(Answered.ABSENT)
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -314,35 +335,16 @@ async def _answered(call: Awaitable[_T]) -> _T:
         raise GatewayUnavailable(NAME, "Stripe failed.") from failed
 
 
+def _options(idempotency_key: str, account: str) -> stripe.RequestOptions:
+    """What goes along with a call: who repeats it, and on whose account it is."""
+    options: stripe.RequestOptions = {}
+    if idempotency_key:
+        options["idempotency_key"] = idempotency_key
+    if account:
+        options["stripe_account"] = account
+    return options
+
+
 def _require_supported(amount_vnd: int) -> None:
     if not AMOUNT_VND_MIN <= amount_vnd <= AMOUNT_VND_MAX:
         raise AmountUnsupported(amount_vnd)
-
-
-def _verify_signature(secrets: Secrets, notice: Notice, now: datetime) -> None:
-    timestamp, signatures = _header_parts(notice.headers)
-    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 11):
-        raise NoticeForged(NAME, "The time of the signature is missing.")
-    results = [
-        secrets.matches(given, lambda secret: _digest(secret, timestamp, notice.body))
-        for given in signatures[:10]
-    ]
-    if not any(results):
-        raise NoticeForged(NAME, "The signature does not fit the event.")
-    require_fresh(NAME, datetime.fromtimestamp(int(timestamp), UTC), now)
-
-
-def _header_parts(headers: Mapping[str, str]) -> tuple[str, list[str]]:
-    timestamp, signatures = "", []
-    for part in headers.get(SIGNATURE_HEADER, "").split(","):
-        scheme, _, value = part.strip().partition("=")
-        if scheme == "t":
-            timestamp = value
-        elif scheme == "v1":
-            signatures.append(value)
-    return timestamp, signatures
-
-
-def _digest(secret: str, timestamp: str, body: bytes) -> str:
-    message = timestamp.encode() + b"." + body
-    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 from urllib.parse import parse_qsl, quote_plus
 
 from payments.confirmation import Confirmation
@@ -30,6 +31,7 @@ VERSION = "2.1.0"
 AMOUNT_VND_MAX = 9_999_999_999
 """vnp_Amount has at most 12 digits."""
 PAID = "00"
+Command = Literal["pay", "genqr"]
 _UNSIGNED = frozenset({"vnp_SecureHash", "vnp_SecureHashType"})
 _SAFE = re.compile(r"[^A-Za-z0-9 .,:_-]")
 _REFERENCE = re.compile(r"[A-Za-z0-9.,:_-]{1,100}")
@@ -91,6 +93,11 @@ class VNPayConfig:
         return f"{self.url}/paymentv2/vpcpay.html"
 
     @property
+    def banks_url(self) -> str:
+        """The list of banks a payer may choose from."""
+        return f"{self.url}/qrpayauth/api/merchant/get_bank_list"
+
+    @property
     def api_url(self) -> str:
         """querydr and refund."""
         return f"{self.url}/merchant_webapi/api/transaction"
@@ -113,14 +120,16 @@ class VNPayOrder:
     locale: str = "vn"
 
 
-def pay_url(config: VNPayConfig, order: VNPayOrder, now: datetime) -> str:
-    """The signed address to send the payer's browser to."""
+def pay_url(
+    config: VNPayConfig, order: VNPayOrder, now: datetime, *, command: Command = "pay"
+) -> str:
+    """The signed address to send the payer's browser to; genqr answers it with a code instead."""
     assert 0 < order.amount_vnd <= AMOUNT_VND_MAX
     assert _REFERENCE.fullmatch(order.txn_ref)
     query = signed_query(
         {
             "vnp_Version": VERSION,
-            "vnp_Command": "pay",
+            "vnp_Command": command,
             "vnp_TmnCode": config.tmn_code,
             "vnp_Amount": str(order.amount_vnd * 100),
             "vnp_BankCode": order.bank_code,

@@ -1,4 +1,4 @@
-"""VNPAY 2.1.0 by API: querydr and refund, their signed messages and a client.
+"""VNPAY 2.1.0 by API: querydr, refund, genqr, bank list; their signed messages and a client.
 
 Source: VNPAY sandbox documentation, querydr & refund. Values are signed raw, joined by pipes.
 """
@@ -7,8 +7,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 
 import httpx
+import msgspec
 
 from payments.confirmation import Confirmation
 from payments.gateways.gateway import (
@@ -23,7 +25,9 @@ from payments.gateways.vnpay import (
     PAID,
     VERSION,
     VNPayConfig,
+    VNPayOrder,
     confirmation_of,
+    pay_url,
     plain_info,
     sign,
     signer,
@@ -31,6 +35,8 @@ from payments.gateways.vnpay import (
     wire_vnd,
 )
 
+_T = TypeVar("_T")
+TIMEOUT_SECONDS = 30
 QUERY_WINDOW_SECONDS = 300
 """After one querydr the terminal hears 94 for about so long: queue lookups, never burst."""
 _REQUEST_FIELDS = {
@@ -160,6 +166,26 @@ class VNPayStatus:
         return confirmation_of({**self.fields, "vnp_ResponseCode": response}, now)
 
 
+class VNPayBank(msgspec.Struct, frozen=True):
+    """A way to pay that a terminal can offer; its code goes into `VNPayOrder.bank_code`."""
+
+    bank_code: str
+    bank_name: str
+    logo_link: str = ""
+    bank_type: int | str = ""
+    display_order: int = 0
+
+
+class _QR(msgspec.Struct, frozen=True):
+    code: str = "99"
+    message: str = ""
+    qrcontent: str = ""
+
+
+_BANKS = msgspec.json.Decoder(list[VNPayBank])
+_QR_ANSWER = msgspec.json.Decoder(_QR)
+
+
 @dataclass(frozen=True, slots=True)
 class VNPayClient:
     """Asks VNPAY, and asks it to give money back."""
@@ -226,16 +252,46 @@ class VNPayClient:
         }
         return await self._send(fields)
 
+    async def qr(self, order: VNPayOrder, now: datetime) -> str:
+        """The text of a VNPAY-QR for an order, to be drawn and scanned instead of a page.
+
+        Raises: GatewayUnavailable; GatewayRefused with the page's error code as its reason.
+        """
+        answered = await self._answer("GET", pay_url(self.config, order, now, command="genqr"))
+        told = _decoded(_QR_ANSWER, answered)
+        if told.code != PAID or not told.qrcontent:
+            raise GatewayRefused(NAME, f"VNPAY made no code: {told.code}.", reason=told.code)
+        return told.qrcontent
+
+    async def banks(self) -> list[VNPayBank]:
+        """What the payer may choose from, in VNPAY's order.
+
+        Raises: GatewayUnavailable; NoticeMalformed.
+        """
+        form = {"tmn_code": self.config.tmn_code}
+        listed = _decoded(_BANKS, await self._answer("POST", self.config.banks_url, data=form))
+        return sorted(listed, key=lambda bank: bank.display_order)
+
     async def _send(self, fields: dict[str, str]) -> VNPayStatus:
         message = signed_request(fields, self.config.secrets.current)
+        answered = texts(await self._answer("POST", self.config.api_url, json=message))
+        return _status(answered, fields, self.config.secrets)
+
+    async def _answer(self, method: str, url: str, **sent: Any) -> bytes:
         try:
-            response = await self.http.post(self.config.api_url, json=message, timeout=30)
+            response = await self.http.request(method, url, timeout=TIMEOUT_SECONDS, **sent)
         except httpx.HTTPError as failed:
             raise GatewayUnavailable(NAME, "VNPAY did not answer.") from failed
         if response.status_code != 200:
             raise GatewayUnavailable(NAME, f"VNPAY answered {response.status_code}.")
-        answered = texts(response.content)
-        return _status(answered, fields, self.config.secrets)
+        return response.content
+
+
+def _decoded(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as wrong:
+        raise NoticeMalformed(NAME, f"Not an answer of VNPAY: {wrong}") from wrong
 
 
 def _status(answered: Mapping[str, str], asked: Mapping[str, str], secrets: Secrets) -> VNPayStatus:

@@ -1,0 +1,214 @@
+"""Money back to a buyer: asked for at the stall, sent to the acquirer or made by hand, then booked.
+
+Nothing here guesses. A refund by API is reserved, marked UNKNOWN, sent, and asked about until the
+acquirer says how it ended (`flows.acquired`); a guided transfer is done when the bank's own notice
+shows it. Only then has the ledger it, and the invoice's correction may follow from `refund.done`.
+"""
+
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import payments
+from market import ids, live, outbox
+from market.errors import SaleNotPaid
+from market.flows import refund_asking
+from market.flows.context import Context, Event
+from market.flows.ledgers import ledger_of
+from market.gateways import gateways_of
+from market.tables import SaleRow
+from payments import Answered, Refundable, RefundAnswer, RefundRequest, RefundState
+
+SENT_AT_ONCE_MAX = 20
+"""Refunds of one run; the next one goes on."""
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """The buyer's account, as the bank's notice told it or the vendor keyed it."""
+
+    bank_bin: str = ""
+    account_no: str = ""
+    name: str = ""
+
+
+async def refundable(db: AsyncSession, sale: SaleRow) -> list[Refundable]:
+    """What came for a sale without cash, each with what is left of it, most left first.
+
+    Raises: SaleNotPaid where nothing did.
+    """
+    if sale.method == "cash" or sale.paid_at is None:
+        raise SaleNotPaid(sale.id)
+    if sale.payment_id is not None:
+        found = await payments.refundable(db, payment_id=sale.payment_id)
+    else:  # by the printed code: the sale is its receipt
+        found = await payments.refundable(db, receipt_id=sale.id)
+    in_sales = [one for one in found if not one.is_held]
+    return sorted(in_sales, key=lambda one: -one.left_vnd)
+
+
+async def refunds_of(db: AsyncSession, sale: SaleRow) -> list[RefundRequest]:
+    """Every refund of a sale, oldest first."""
+    if sale.payment_id is not None:
+        return list(await payments.refunds_of(db, payment_id=sale.payment_id))
+    return list(await payments.refunds_of(db, receipt_id=sale.id))
+
+
+async def ask(
+    db: AsyncSession,
+    sale: SaleRow,
+    refund_id: UUID,
+    amount_vnd: int,
+    *,
+    reason: str,
+    by: UUID | None,
+    to: Recipient,
+    now: datetime,
+) -> RefundRequest:
+    """Give back some of a sale. Asked twice under one id, it is asked once.
+
+    Raises: SaleNotPaid, NotRefundable, RefundTooLarge, RefundIdReused.
+    """
+    known = await payments.refund_request(db, refund_id)
+    options = await refundable(db, sale)
+    if not options:
+        raise payments.NotRefundable(sale.id, "nothing came by bank or card")
+    fitting = [one for one in options if one.receipt_id == (known.receipt_id if known else None)]
+    fitting = fitting or [one for one in options if one.left_vnd >= amount_vnd]
+    if not fitting:
+        raise payments.RefundTooLarge(amount_vnd, left_vnd=options[0].left_vnd)
+    return await ask_by_receipt(db, fitting[0], refund_id, amount_vnd, reason, by, to, now=now)
+
+
+async def ask_by_receipt(
+    db: AsyncSession,
+    what: Refundable,
+    refund_id: UUID,
+    amount_vnd: int,
+    reason: str,
+    by: UUID | None,
+    to: Recipient,
+    *,
+    now: datetime,
+) -> RefundRequest:
+    """Give back some of what came by one receipt; held money whole.
+
+    Raises: NotRefundable, RefundTooLarge, RefundIdReused.
+    """
+    if what.road == "acquired" and what.gateway not in {"vnpay", "stripe"}:
+        raise payments.NotRefundable(what.receipt_id, f"{what.gateway} has no refunds by API")
+    asked = await payments.ask_refund(
+        db,
+        payments.AskRefund(
+            id=refund_id,
+            owner_id=what.owner_id,
+            receipt_id=what.receipt_id,
+            amount_vnd=amount_vnd,
+            reason=reason,
+            asked_by=by,
+            code=payments.new_code(secrets.token_bytes(8)),
+            to_bank_bin=to.bank_bin,
+            to_account_no=to.account_no,
+            to_name=to.name,
+        ),
+        now=now,
+    )
+    if asked.road == "acquired" and asked.state is RefundState.ASKED:
+        await outbox.enqueue(db, "send_refunds", {}, now=now)
+    return asked
+
+
+# ── What follows by itself ──────────────────────────────────────────────────────────────────────
+
+
+async def receipt_recorded(db: AsyncSession, event: Event, now: datetime) -> None:
+    """Reaction: money went out. A guided transfer is found by its code; an acquirer's news by its id."""
+    if event.data["outcome"] != "outgoing":
+        return
+    told = await payments.outgoing(db, UUID(str(event.data["receipt_id"])))
+    if told is None:
+        return
+    kind, _, status = told.detail.partition(".")
+    if told.gateway == "stripe" and kind == "dispute":
+        await _dispute(db, told, status, now)
+    elif told.gateway == "stripe":
+        await _refund_told(db, told, status, now)
+    elif told.owner_id is not None:
+        await payments.match_outgoing(
+            db,
+            told.owner_id,
+            payments.find_codes(told.memo),
+            told.amount_vnd,
+            told.reference or told.provider_id,
+            now=now,
+        )
+    await outbox.enqueue(db, "book_refunds", {}, now=now)
+
+
+async def refund_moved(db: AsyncSession, event: Event, now: datetime) -> None:
+    """Reaction to every `refund.…`: the stall's screens hear how it stands."""
+    data = event.data
+    what = event.kind.partition(".")[2]
+    said = {"refund_id": data["refund_id"], "state": what, "amount_vnd": data["amount_vnd"]}
+    if data.get("place_id"):
+        await live.tell(db, f"stall:{data['place_id']}", "refund", said, now=now)
+
+
+async def send_refunds(context: Context, _: dict[str, Any]) -> None:
+    """Job: what was asked for leaves to its acquirer, once; what came back is booked."""
+    async with context.database.as_system() as db:
+        claimed = await payments.claim_refunds(
+            db, now=context.now(), ask_after=refund_asking.ASK_AFTER, limit=SENT_AT_ONCE_MAX
+        )
+    if not claimed:
+        return
+    partners = gateways_of(context.settings)
+    async with httpx.AsyncClient() as http:
+        for refund in claimed:
+            await refund_asking.send(context, partners, http, refund)
+    await book_refunds(context, {})
+
+
+async def book_refunds(context: Context, _: dict[str, Any]) -> None:
+    """Job: the ledger has every refund that is known to have gone; repeatable at any point."""
+    async with context.database.as_system() as db:
+        waiting = await payments.unbooked_refunds(db)
+    if not waiting:
+        return
+    async with ledger_of(context) as ledger:
+        for refund in waiting:
+            outcome = await payments.post_refund(ledger, refund)
+            async with context.database.as_system() as db:
+                await payments.end_refund(db, refund.id, outcome, now=context.now())
+
+
+async def _refund_told(
+    db: AsyncSession, told: payments.Outgoing, status: str, now: datetime
+) -> None:
+    """Stripe's own news of a refund that we asked for; one made elsewhere is left to a person."""
+    with suppress(payments.RefundUnknown, ValueError):
+        kind = {
+            "succeeded": Answered.CONFIRMED,
+            "failed": Answered.REFUSED,
+            "canceled": Answered.REFUSED,
+        }.get(status, Answered.ACCEPTED)
+        answer = RefundAnswer(kind, told.provider_id.partition(":")[0], status)
+        await payments.answer_refund(
+            db, UUID(told.payment_ref), answer, now=now, ask_after=refund_asking.ASK_AFTER
+        )
+
+
+async def _dispute(db: AsyncSession, told: payments.Outgoing, status: str, now: datetime) -> None:
+    receipt_id = await payments.receipt_of(db, told.gateway, told.reference, now=now)
+    if receipt_id is None:
+        return  # of no payment of ours: its receipt stands, without an owner
+    number = told.provider_id.partition(":")[0]
+    await payments.dispute_told(
+        db, receipt_id, number, status, told.amount_vnd, dispute_id=ids.new(), now=now
+    )
