@@ -242,6 +242,16 @@ class SaleNotPaid(MarketError):
         self.state = state
 
 
+class SaleInvoiced(MarketError):
+    """An invoice says that the sale was paid; it has to be corrected first."""
+
+    code = "sale_invoiced"
+
+    def __init__(self, sale_id: UUID) -> None:
+        super().__init__(f"Sale {sale_id} is invoiced.")
+        self.sale_id = str(sale_id)
+
+
 class InvoiceNotPossible(MarketError):
     """The vendor cannot issue e-invoices yet: no tax id, or not registered with the authority."""
 

@@ -14,6 +14,7 @@ from market.flows import (
     onboarding,
     refunds,
     settlement,
+    suspense,
     upkeep,
 )
 from market.flows.context import Context, Event, Job, Reaction, each
@@ -23,6 +24,7 @@ __all__ = ["JOBS", "PERIODIC", "REACTIONS", "Context", "Event", "Job", "Reaction
 JOBS: dict[str, Job] = {
     "expire_payments": settlement.expire_payments,
     "pull_missed_notices": notices.pull_missed_notices,
+    "forget_notices": notices.forget_notices,
     "ask_acquirers": acquired.ask_acquirers,
     "send_refunds": refunds.send_refunds,
     "book_refunds": refunds.book_refunds,
@@ -33,6 +35,7 @@ JOBS: dict[str, Job] = {
     "feed_statements": upkeep.feed_statements,
     "seal_journal": upkeep.seal_journal,
     "keep_partitions": upkeep.keep_partitions,
+    "finish_decisions": suspense.finish_decisions,
 }
 
 REACTIONS: dict[str, Reaction] = {
@@ -52,6 +55,8 @@ REACTIONS: dict[str, Reaction] = {
     "refund.refused": refunds.refund_moved,
     "refund.problem": refunds.refund_moved,
     "refund.done": refunds.refund_moved,
+    "suspense.resolved": suspense.resolved,
+    "suspense.undone": suspense.undone,
 }
 
 PERIODIC: dict[str, int] = {
@@ -59,6 +64,7 @@ PERIODIC: dict[str, int] = {
     "send_invoices": 5,
     "sync_listings": 5,
     "pull_missed_notices": 60,
+    "forget_notices": 3_600,
     "ask_acquirers": 60,
     "send_refunds": 10,
     "book_refunds": 30,
@@ -66,5 +72,6 @@ PERIODIC: dict[str, int] = {
     "feed_statements": 5,
     "seal_journal": 60,
     "keep_partitions": 3_600,
+    "finish_decisions": 10,
 }
 """Seconds between two asks; a job that is not in `JOBS` is not asked for."""

@@ -39,7 +39,7 @@ async def receipt_recorded(db: AsyncSession, event: Event, now: datetime) -> Non
     if data.get("payment_id"):
         await _tell_payment(db, data, now)
     if row is not None and row.state == "paid" and row.paid_at is not None:
-        await _invoice_if_wished(db, row, now)
+        await invoice_if_wished(db, row, now)
 
 
 async def payment_ended(db: AsyncSession, event: Event, now: datetime) -> None:
@@ -179,7 +179,8 @@ async def _stalls(db: AsyncSession, data: dict[str, Any], row: SaleRow | None) -
     return []
 
 
-async def _invoice_if_wished(db: AsyncSession, row: SaleRow, now: datetime) -> None:
+async def invoice_if_wished(db: AsyncSession, row: SaleRow, now: datetime) -> None:
+    """The paid sale is invoiced soon, where its stall invoices each one."""
     if row.invoice_id is not None:
         return
     mode = (await db.exec(select(StallRow.invoice_mode).where(StallRow.id == row.stall_id))).one()

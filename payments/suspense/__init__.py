@@ -5,8 +5,6 @@ outcomes = await suspense.carry_out(ledger, decision)
 decision = await suspense.finish(db, decision.id, outcomes, now=now)   # commit
 """
 
-from payments.suspense.case import Case, Decision, Part, Share
-from payments.suspense.cases import Audited, Waiting, case, cases, history, waiting
 from payments.suspense.errors import (
     CaseMoved,
     CasePartsWrong,
@@ -14,6 +12,8 @@ from payments.suspense.errors import (
     CaseUnknown,
     PaymentAssigned,
 )
+from payments.suspense.moves import Case, Decision, Part, Share
+from payments.suspense.reading import Audited, Waiting, case, cases, history, waiting
 from payments.suspense.resolving import (
     RESOLVED,
     UNDONE,

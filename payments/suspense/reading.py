@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from payments.suspense.case import Case, CaseState
+from payments.suspense.moves import Case, CaseState
 from payments.suspense.tables import TO_RESOLVE, AuditRow
 
 CASE_COUNT_MAX = 1_000
@@ -72,7 +72,7 @@ async def waiting(db: AsyncSession, owner_id: UUID) -> Waiting:
     """How many cases a person has to look at, and how much money; not what waits for its rest."""
     connection = await db.connection()
     row = (await connection.execute(_WAITING, {"owner_id": owner_id})).one()
-    return Waiting(row.count, int(row.vnd))
+    return Waiting(row.cases, int(row.vnd))
 
 
 async def history(db: AsyncSession, receipt_id: UUID) -> Sequence[Audited]:
@@ -140,14 +140,14 @@ LEFT JOIN payments.suspense_case c ON c.receipt_id = r.id
 LEFT JOIN payments.suspense_decision d ON d.id = c.decision_id
 WHERE r.{TO_RESOLVE} AND p.purpose IS DISTINCT FROM 'test'
   AND (r.outcome <> 'short' OR p.state <> 'settled')
-"""  # noqa: S608 - a constant of this package
+"""
 _VND = "CASE r.outcome WHEN 'over' THEN p.received_vnd - p.amount_vnd ELSE r.amount_vnd END"
 _SELECT = f"""
 SELECT r.id, r.owner_id, {_VND} AS case_vnd, r.outcome, r.memo, r.gateway, r.payment_id,
        r.suggested_id, r.place_id, r.occurred_at, COALESCE(c.version, 0) AS version, c.decision_id,
        p.state AS payment_state, d.state AS decision_state
 {_FROM}
-"""  # noqa: S608
+"""
 _OWN = " AND (CAST(:owner_id AS uuid) IS NULL OR r.owner_id = :owner_id)"
 _UNRESOLVED = " AND (d.state IS NULL OR d.state = 'planned')"
 _SINCE = " AND (CAST(:since AS timestamptz) IS NULL OR {} >= :since)"
@@ -166,7 +166,7 @@ _NAMED = text(
     " ORDER BY r.occurred_at, r.id"
 )
 _WAITING = text(
-    f"SELECT count(*) AS count, COALESCE(sum({_VND}), 0) AS vnd {_FROM}"  # noqa: S608
+    f"SELECT count(*) AS cases, COALESCE(sum({_VND}), 0) AS vnd {_FROM}"
     " AND r.owner_id = :owner_id AND d.state IS NULL"
     " AND (r.outcome <> 'short' OR p.state IN ('expired', 'cancelled'))"
 )

@@ -22,8 +22,9 @@ from payments.ledger.items import Fact
 from payments.ledger.transfer import Outcome
 from payments.ledger.writer import Ledger
 from payments.payment import WAITING, Payment, PaymentState
-from payments.suspense import cases as reading
-from payments.suspense.case import (
+from payments.suspense import reading
+from payments.suspense.errors import CaseMoved, CasePartsWrong, CaseUnknown, PaymentAssigned
+from payments.suspense.moves import (
     PARTS_MAX,
     REASON_LENGTH_MAX,
     SHARES_MAX,
@@ -35,7 +36,6 @@ from payments.suspense.case import (
     orders_of,
     sale_id_of,
 )
-from payments.suspense.errors import CaseMoved, CasePartsWrong, CaseUnknown, PaymentAssigned
 from payments.suspense.tables import AuditRow, CaseRow, DecisionRow, TargetRow
 
 PLANNED_COUNT_MAX = 100

@@ -1,0 +1,294 @@
+"""A person says what waiting money was for: the sale is paid, told, counted and invoiced as any other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import payments
+from market import echo, live, sales
+from market.db import Database, Viewer
+from market.errors import SaleInvoiced
+from market.flows import adoption, settlement
+from market.flows.context import Context, Event
+from market.flows.ledgers import ledger_of
+from market.tables import SaleRow, StallRow
+from payments import suspense
+
+SOLD_BEFORE = timedelta(hours=24)
+SOLD_AFTER = timedelta(minutes=15)
+"""Which sales the money may have been for: those around the time it came."""
+CANDIDATES_MAX = 8
+UNFINISHED_AFTER = timedelta(seconds=10)
+"""A plan that old was cut off: its request would have been answered by now."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A sale the money may have been for, best first."""
+
+    sale_id: UUID
+    payment_id: UUID
+    amount_vnd: int
+    needed_vnd: int
+    """What of the money it takes: its amount less what came short for it before."""
+    left_vnd: int
+    """What would be left of the money; negative: so much is missing."""
+    memo: str
+    stall_code: str
+    state: str
+    sold_at: datetime
+    why: str
+    """“code”, “named”, “amount” or “time”."""
+
+
+# ── Deciding ────────────────────────────────────────────────────────────────────────────────────
+
+
+async def resolve(
+    database: Database,
+    ledger: payments.Ledger,
+    viewer: Viewer,
+    command: suspense.Resolve,
+    *,
+    now: datetime,
+) -> suspense.Decision:
+    """What was decided, carried out; as durable as any payment when it returns.
+
+    Raises: what `payments.suspense.plan` does; CaseRefused where the ledger says no; LedgerBusy,
+    LedgerUnavailable, and then `finish_decisions` carries it out soon.
+    """
+    async with database.as_viewer(viewer) as db:
+        decision = await suspense.plan(db, command, now=now)
+    return await _carry_out(database, ledger, decision, command.receipt_id, now)
+
+
+async def undo(
+    database: Database,
+    ledger: payments.Ledger,
+    viewer: Viewer,
+    command: suspense.Undo,
+    *,
+    now: datetime,
+) -> suspense.Decision:
+    """What was decided is taken back, whole; the money waits again.
+
+    Raises: as `resolve`; SaleInvoiced where an invoice says that a sale was paid.
+    """
+    async with database.as_viewer(viewer) as db:
+        decision = await suspense.plan_undo(db, command, now=now)
+        for part in decision.parts:
+            row = await sales.sale(db, part.target_id, lock=True) if part.target_id else None
+            if row is not None and row.invoice_id is not None:
+                raise SaleInvoiced(row.id)
+    return await _carry_out(database, ledger, decision, command.receipt_id, now)
+
+
+async def finish_decisions(context: Context, _: dict[str, Any]) -> None:
+    """Job: decisions whose request was cut off are carried out."""
+    before = context.now() - UNFINISHED_AFTER
+    async with context.database.as_system() as db:
+        left = await suspense.planned(db, before=before)
+    if not left:
+        return
+    async with ledger_of(context) as ledger:
+        for decision in left:
+            outcomes = await suspense.carry_out(ledger, decision)
+            async with context.database.as_system() as db:
+                await suspense.finish(db, decision.id, outcomes, now=context.now())
+
+
+async def _carry_out(
+    database: Database,
+    ledger: payments.Ledger,
+    decision: suspense.Decision,
+    receipt_id: UUID,
+    now: datetime,
+) -> suspense.Decision:
+    outcomes = await suspense.carry_out(ledger, decision)
+    async with database.as_system() as db:
+        done = await suspense.finish(db, decision.id, outcomes, now=now)
+    if done.state == "refused":
+        raise suspense.CaseRefused(receipt_id, done.outcome)
+    return done
+
+
+# ── What it may have been for ───────────────────────────────────────────────────────────────────
+
+
+async def candidates(db: AsyncSession, case: suspense.Case) -> Sequence[Candidate]:
+    """Sales of the owner around that time which still lack their money, likeliest first."""
+    rows = await db.exec(
+        select(SaleRow, StallRow.code)
+        .join(StallRow, col(StallRow.id) == SaleRow.stall_id)
+        .where(
+            SaleRow.vendor_id == case.owner_id,
+            col(SaleRow.payment_id).is_not(None),
+            col(SaleRow.state).in_(["open", "partial", "expired", "cancelled"]),
+            col(SaleRow.sold_at).between(
+                case.occurred_at - SOLD_BEFORE, case.occurred_at + SOLD_AFTER
+            ),
+        )
+        .limit(500)
+    )
+    found = [_candidate(case, row, code) for row, code in rows.all()]
+    order = ("code", "named", "amount", "time")
+    found.sort(
+        key=lambda one: (
+            order.index(one.why),
+            one.left_vnd < 0,
+            abs(one.sold_at - case.occurred_at),
+        )
+    )
+    return found[:CANDIDATES_MAX]
+
+
+def _candidate(case: suspense.Case, row: SaleRow, stall_code: str) -> Candidate:
+    assert row.payment_id is not None
+    own_vnd = case.amount_vnd if case.outcome == "short" and case.payment_id == row.id else 0
+    needed_vnd = row.amount_vnd - row.received_vnd + own_vnd
+    if row.payment_id == case.suggested_id:
+        why = "code" if needed_vnd != case.amount_vnd else "named"
+    elif row.payment_id == case.payment_id:
+        why = "code"
+    else:
+        why = "amount" if needed_vnd == case.amount_vnd else "time"
+    return Candidate(
+        sale_id=row.id,
+        payment_id=row.payment_id,
+        amount_vnd=row.amount_vnd,
+        needed_vnd=needed_vnd,
+        left_vnd=case.amount_vnd - needed_vnd,
+        memo=row.memo,
+        stall_code=stall_code,
+        state=row.state,
+        sold_at=row.sold_at,
+        why=why,
+    )
+
+
+# ── What follows ────────────────────────────────────────────────────────────────────────────────
+
+SALE_KINDS = {"payment", "sale"}
+_TAKE_BACK = text(
+    "UPDATE market.takings_hour SET sale_count = sale_count - 1, sale_vnd = sale_vnd - :vnd"
+    " WHERE stall_id = :stall_id AND hour = :hour AND method = :method"
+)
+
+
+async def resolved(db: AsyncSession, event: Event, now: datetime) -> None:
+    """Reaction to `suspense.resolved`: each sale it paid is paid, on every screen and in the books."""
+    for part in _sale_parts(event):
+        row = await _sale_of(db, event, part, now)
+        row.state = "paid"
+        row.received_vnd = row.amount_vnd
+        row.paid_at = datetime.fromisoformat(event.data["occurred_at"])
+        row.echo_word = echo.echo_of(_first_receipt(event))[0]
+        db.add(row)
+        await db.flush()
+        await _tell(db, row, now)
+        await adoption.takings_rolled_up(db, _as_receipt(event, part, row), now)
+        await settlement.invoice_if_wished(db, row, now)
+    await _tell_waiting(db, event, now)
+
+
+async def undone(db: AsyncSession, event: Event, now: datetime) -> None:
+    """Reaction to `suspense.undone`: the sales it had paid are not paid, and not counted."""
+    for part in _sale_parts(event):
+        row = await sales.sale(db, UUID(part["target_id"]), lock=True)
+        if row is None or row.state != "paid":
+            continue
+        payment = await payments.payment(db, row.payment_id) if row.payment_id else None
+        row.state = payment.state.value if payment is not None else "cancelled"
+        row.received_vnd = payment.received_vnd if payment is not None else 0
+        row.paid_at, row.echo_word = None, ""
+        db.add(row)
+        await db.flush()
+        await _tell(db, row, now)
+        counted = _as_receipt(event, part, row)
+        await db.execute(
+            _TAKE_BACK,
+            {
+                "stall_id": row.stall_id,
+                "hour": adoption.hour_of(datetime.fromisoformat(event.data["occurred_at"])),
+                "method": adoption.method_of(counted.data),
+                "vnd": part["amount_vnd"],
+            },
+        )
+    await _tell_waiting(db, event, now)
+
+
+def _sale_parts(event: Event) -> list[dict[str, Any]]:
+    parts = event.data["parts"]
+    return [one for one in parts if one["kind"] in SALE_KINDS and not one["is_charge"]]
+
+
+def _first_receipt(event: Event) -> UUID:
+    return UUID(event.data["shares"][0]["receipt_id"])
+
+
+async def _sale_of(db: AsyncSession, event: Event, part: dict[str, Any], now: datetime) -> SaleRow:
+    """The sale the payment was opened for, or a new one."""
+    sale_id = UUID(part["target_id"])
+    known = await sales.sale(db, sale_id, lock=True)
+    if known is not None:
+        return known
+    return SaleRow(
+        id=sale_id,
+        stall_id=UUID(part["place_id"]),
+        vendor_id=UUID(event.data["owner_id"]),
+        amount_vnd=part["amount_vnd"],
+        received_vnd=0,
+        method="vietqr",
+        sold_by=UUID(event.data["decided_by"]),
+        sold_at=datetime.fromisoformat(event.data["occurred_at"]),
+        recorded_at=now,
+        digest=b"assigned" + sale_id.bytes,
+    )
+
+
+def _as_receipt(event: Event, part: dict[str, Any], row: SaleRow) -> Event:
+    """What the roll-up of takings is told of a sale, in its own words."""
+    data = {
+        "booked_vnd": part["amount_vnd"],
+        "place_id": str(row.stall_id),
+        "occurred_at": event.data["occurred_at"],
+        "outcome": "settled",
+        "gateway": row.method,
+    }
+    return Event(event.kind, event.owner_id, event.subject_id, data, event.at)
+
+
+async def _tell(db: AsyncSession, row: SaleRow, now: datetime) -> None:
+    """The till, and the shopper behind the payment."""
+    said = {"sale_id": str(row.id), "state": row.state, "method": row.method}
+    await live.tell(db, f"stall:{row.stall_id}", "sale", said, now=now)
+    if row.payment_id is None:
+        return
+    shown = {
+        "state": row.state,
+        "amount_vnd": row.amount_vnd,
+        "received_vnd": row.received_vnd,
+        "missing_vnd": max(0, row.amount_vnd - row.received_vnd),
+        "echo_word": row.echo_word,
+        "echo_colour": "",
+        "paid_at": row.paid_at,
+    }
+    await live.tell(db, f"payment:{row.payment_id}", "state", shown, now=now)
+
+
+async def _tell_waiting(db: AsyncSession, event: Event, now: datetime) -> None:
+    """Every till of the owner: how much still waits for somebody to look."""
+    owner_id = UUID(event.data["owner_id"])
+    left = await suspense.waiting(db, owner_id)
+    said = {"count": left.count, "amount_vnd": left.amount_vnd}
+    stalls = await db.exec(
+        select(StallRow.id).where(StallRow.vendor_id == owner_id, StallRow.status == "active")
+    )
+    for stall_id in stalls.all():
+        await live.tell(db, f"stall:{stall_id}", "waiting", said, now=now)
