@@ -1,5 +1,6 @@
 """Banks by BIN, from a dated table; shapes of account numbers; payee names compared. Pure.
 
+The table begins with the State Bank's list of 31 December 2023; a renamed bank has a row per name.
 The key is the BIN, never the letter code: codes collide (BVB is BaoViet Bank here and BVBank in
 another list), brands have BINs of their own (Timo, CAKE), and renamed banks keep their BIN.
 A wrong BIN with a valid account number can pay a stranger: show the looked-up name first.
@@ -28,6 +29,18 @@ class BankUnknown(PaymentError):
     def __init__(self, bank_bin: str) -> None:
         super().__init__(f"No bank has the BIN “{bank_bin}”.")
         self.bank_bin = bank_bin
+
+
+class BankAmbiguous(PaymentError):
+    """A code that several banks use; only the BIN says which."""
+
+    code = "bank_ambiguous"
+
+    def __init__(self, query: str, found: "tuple[Bank, ...]") -> None:
+        names = ", ".join(f"{one.short_name} ({one.bin})" for one in found)
+        super().__init__(f"“{query}” may be {names}: give the BIN.")
+        self.query = query
+        self.found = found
 
 
 class AccountMalformed(PaymentError):
@@ -95,10 +108,10 @@ def bank(bank_bin: str, on: date | None = None) -> Bank:
 
     Raises: BankUnknown.
     """
-    for one in banks(on) if on else (_by_bin().get(bank_bin),):
-        if one is not None and one.bin == bank_bin:
-            return one
-    raise BankUnknown(bank_bin)
+    found = _by_bin().get(bank_bin) if on is None else _of_day(bank_bin, on)
+    if found is None:
+        raise BankUnknown(bank_bin)
+    return found
 
 
 def is_known(bank_bin: str) -> bool:
@@ -106,8 +119,25 @@ def is_known(bank_bin: str) -> bool:
     return bank_bin in _by_bin()
 
 
-def find(query: str, limit: int = 20) -> list[Bank]:
+def meant(query: str, on: date | None = None) -> Bank:
+    """The one bank that a BIN, a code or a whole name means, for who must not guess.
+
+    Raises: BankUnknown; BankAmbiguous where a code or name belongs to several.
+    """
+    wanted = search_key(query)
+    named = [one for one in find(query, on=on) if wanted in _keys(one)]
+    used = [one for one in named if one.bin == wanted or not one.use_instead]
+    if len(used) > 1:
+        raise BankAmbiguous(query, tuple(used))
+    if not used:
+        raise BankUnknown(query)
+    return used[0]
+
+
+def find(query: str, limit: int = 20, on: date | None = None) -> list[Bank]:
     """Banks that the typed words may mean, best first; codes and names with or without accents.
+
+    Of that local day, or of today's table if no day is given.
 
     An exact code comes before a name that starts so, and that before a name that contains it.
     More than one bank may answer to one code: a person chooses.
@@ -115,7 +145,7 @@ def find(query: str, limit: int = 20) -> list[Bank]:
     wanted = search_key(query)
     if not wanted:
         return []
-    ranked = [(_rank(one, wanted), one) for one in banks()]
+    ranked = [(_rank(one, wanted), one) for one in banks(on)]
     hits = [(rank, one) for rank, one in ranked if rank < _NO_HIT]
     hits.sort(key=lambda hit: (hit[0], search_key(hit[1].name).find(wanted), hit[1].bin))
     return [one for _, one in hits][:limit]
@@ -171,6 +201,15 @@ def _rank(one: Bank, wanted: str) -> int:
         wanted in search_key(one.name),
     )
     return next((rank for rank, hit in enumerate(tests) if hit), _NO_HIT)
+
+
+def _keys(one: Bank) -> set[str]:
+    named = (one.code, *one.other_codes, one.short_name, *one.former_names, one.name, one.swift)
+    return {one.bin, *map(search_key, filter(None, named))}
+
+
+def _of_day(bank_bin: str, on: date) -> Bank | None:
+    return next((one for one in banks(on) if one.bin == bank_bin), None)
 
 
 @cache

@@ -1,20 +1,20 @@
-"""VietQR payment codes: written, read, checked and drawn. Pure.
+"""VietQR payment codes: written, read and checked; drawn by `qr_drawing`. Pure.
 
 Source: NAPAS, format of VietQR codes for NAPAS247 transfers, v1.0 (09/2021); EMVCo QR Code
 Specification for Payment Systems, Merchant-Presented Mode, v1.1.
 """
 
-from collections.abc import Iterable
-from html import escape
-
-import segno
+import re
 
 from payments import banks
+from payments.qr_drawing import qr_matrix, qr_png, qr_svg, qr_terminal
 from payments.qr_errors import (
     QRAccountMalformed,
     QRAmountOutOfRange,
+    QRBankNotUsed,
     QRBankUnknown,
     QRError,
+    QRFieldMalformed,
     QRServiceUnknown,
     QRTextTooLong,
 )
@@ -23,6 +23,7 @@ from payments.qr_format import (
     CITY_LENGTH_MAX,
     NAME_LENGTH_MAX,
     NAPAS_GUID,
+    POSTAL_LENGTH_MAX,
     SERVICES,
     TO_ACCOUNT,
     TO_CARD,
@@ -36,7 +37,7 @@ from payments.qr_format import (
     encode_objects,
 )
 from payments.qr_reading import read
-from payments.text import MEMO_LENGTH_MAX, fold
+from payments.text import MEMO_LENGTH_MAX, fold, one_line
 
 __all__ = [
     "AMOUNT_VND_MAX",
@@ -50,13 +51,14 @@ __all__ = [
     "decode_objects",
     "encode_objects",
     "qr_matrix",
+    "qr_png",
     "qr_svg",
+    "qr_terminal",
     "read",
     "rewrite",
     "write_vietqr",
     "write_vnpayqr",
 ]
-QUIET_MODULES = 4
 
 
 def write_vietqr(
@@ -91,21 +93,25 @@ def write_vietqr(
         ("07", fold(terminal, MEMO_LENGTH_MAX)),
         ("08", _whole("62-08", memo)),
     )
-    native = (("00", "vi"), ("01", native_name[:25]), ("02", native_city[:15]))
+    native = (
+        ("00", "vi"),
+        ("01", one_line(native_name, NAME_LENGTH_MAX)),
+        ("02", one_line(native_city, CITY_LENGTH_MAX)),
+    )
     return closed(
         (
             ("00", "01"),
             ("01", "11" if amount_vnd is None else "12"),
             ("38", encode_objects((("00", NAPAS_GUID), ("01", receiver), ("02", service)))),
-            ("52", mcc),
+            ("52", _category(mcc)),
             ("53", "704"),
             ("54", _amount_text(amount_vnd)),
             ("58", "VN"),
             ("59", fold(merchant_name, NAME_LENGTH_MAX)),
             ("60", fold(city, CITY_LENGTH_MAX)),
-            ("61", postal_code),
+            ("61", _whole("61", postal_code, POSTAL_LENGTH_MAX)),
             ("62", encode_objects(extra)),
-            ("64", encode_objects(native) if native_name else ""),
+            ("64", encode_objects(native) if native[1][1] else ""),
         )
     )
 
@@ -137,7 +143,7 @@ def write_vnpayqr(
             ("00", "01"),
             ("01", "11" if amount_vnd is None else "12"),
             ("26", encode_objects((("00", VNPAY_GUID), ("01", merchant_id)))),
-            ("52", mcc),
+            ("52", _category(mcc)),
             ("53", "704"),
             ("54", _amount_text(amount_vnd)),
             ("58", "VN"),
@@ -153,48 +159,14 @@ def rewrite(payload: QRPayload) -> str:
     return closed(payload.objects)
 
 
-def qr_matrix(text: str, *, fast: bool = False) -> tuple[tuple[bool, ...], ...]:
-    """The dark modules, row by row, without the quiet zone; error correction M or better.
-
-    `fast` skips the search for the most even mask: right for a screen, not for print.
-    """
-    code = segno.make(text, error="m", micro=False, mask=3 if fast else None)
-    return tuple(tuple(bool(module) for module in row) for row in code.matrix)
-
-
-def qr_svg(text: str, title: str = "", *, fast: bool = False) -> str:
-    """The code as one SVG element: black on white, quiet zone of four modules, sized by its box.
-
-    Only attributes, no style and no script, so that a strict content policy lets it be.
-    """
-    matrix = qr_matrix(text, fast=fast)
-    side = len(matrix) + 2 * QUIET_MODULES
-    runs = "".join(
-        f"M{left + QUIET_MODULES} {top + QUIET_MODULES}h{width}v1h-{width}z"
-        for top, row in enumerate(matrix)
-        for left, width in _runs(row)
-    )
-    label = f"<title>{escape(title)}</title>" if title else ""
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="qr" viewBox="0 0 {side} {side}" role="img"'
-        f' shape-rendering="crispEdges">{label}<path fill="#fff" d="M0 0h{side}v{side}h-{side}z"/>'
-        f'<path fill="#000" d="{runs}"/></svg>'
-    )
-
-
-def _runs(row: tuple[bool, ...]) -> Iterable[tuple[int, int]]:
-    start: int | None = None
-    for index, dark in enumerate((*row, False)):
-        if dark and start is None:
-            start = index
-        elif not dark and start is not None:
-            yield start, index - start
-            start = None
-
-
 def _check_receiver(bank_bin: str, account_no: str, service: str) -> None:
-    if not banks.is_known(bank_bin):
-        raise QRBankUnknown(f"No bank has the BIN “{bank_bin}”.", "38-01-00", bank_bin)
+    try:
+        bank = banks.bank(bank_bin)
+    except banks.BankUnknown as wrong:
+        raise QRBankUnknown(str(wrong), "38-01-00", bank_bin) from wrong
+    if bank.use_instead:
+        hint = f"Transfers to {bank.short_name} go by the BIN {bank.use_instead}."
+        raise QRBankNotUsed(hint, "38-01-00", bank_bin)
     try:
         banks.check_account(account_no)
     except banks.AccountMalformed as wrong:
@@ -211,8 +183,14 @@ def _amount_text(amount_vnd: int | None) -> str:
     return str(amount_vnd)
 
 
-def _whole(field: str, text: str) -> str:
+def _category(mcc: str) -> str:
+    if mcc and not re.fullmatch("[0-9]{4}", mcc):
+        raise QRFieldMalformed("A merchant category has four digits.", "52", mcc)
+    return mcc
+
+
+def _whole(field: str, text: str, length_max: int = MEMO_LENGTH_MAX) -> str:
     folded = fold(text)
-    if len(folded) > MEMO_LENGTH_MAX:
-        raise QRTextTooLong(f"{field} has at most {MEMO_LENGTH_MAX} characters.", field, folded)
+    if len(folded) > length_max:
+        raise QRTextTooLong(f"{field} has at most {length_max} characters.", field, folded)
     return folded

@@ -38,7 +38,7 @@ class QRUnprintable(QRError):
 
 
 class QRNotPayment(QRError):
-    """Some other text: a link, a phone number, a Wi-Fi code. Payment codes begin 000201."""
+    """Some other text: a link, a phone number, another country's own form. Ours begin 000201."""
 
     code, step = "qr_not_payment", 2
 
@@ -47,6 +47,12 @@ class QRBroken(QRError):
     """The objects do not add up: a length says more than there is, or is no number."""
 
     code, step = "qr_broken", 3
+
+
+class QRLengthInBytes(QRBroken):
+    """The lengths count UTF-8 bytes where they must count characters: a maker's mistake."""
+
+    code = "qr_length_in_bytes"
 
 
 class QRRepeated(QRError):
@@ -91,6 +97,12 @@ class QRBankUnknown(QRError):
     code, step = "qr_bank_unknown", 7
 
 
+class QRBankNotUsed(QRError):
+    """The BIN is granted but transfers to this bank go by another one."""
+
+    code, step = "qr_bank_not_used", 7
+
+
 class QRAccountMalformed(QRError):
     """An account number is 1 to 19 letters and digits."""
 
@@ -113,6 +125,33 @@ class QRAmountOutOfRange(QRError):
     """Zero, or 500 million đồng and more, which one instant transfer cannot carry."""
 
     code, step = "qr_amount_out_of_range", 9
+
+
+class QRAmountHidden(QRError):
+    """An amount in a code marked as reusable: many bank apps then do not show it."""
+
+    code, step = "qr_amount_hidden", 9
+    is_warning = True
+
+
+class QRAdditionalBroken(QRError):
+    """What stands beside the receiver, memo or native name, does not add up."""
+
+    code, step = "qr_additional_broken", 10
+
+
+class QRFieldMalformed(QRError):
+    """A field of fixed form has another: a kind of code, a category, a fee, a language."""
+
+    code, step = "qr_field_malformed", 10
+    is_warning = True
+
+
+class QRMemoMisplaced(QRError):
+    """A bill number without a purpose: bank apps copy only the purpose (62-08) into the memo."""
+
+    code, step = "qr_memo_misplaced", 10
+    is_warning = True
 
 
 class QRTextTooLong(QRError):

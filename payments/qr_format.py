@@ -12,7 +12,9 @@ NAPAS_GUID = "A000000727"
 VNPAY_GUID = "A000000775"
 TO_ACCOUNT, TO_CARD, TO_MERCHANT, TO_CASH = "QRIBFTTA", "QRIBFTTC", "QRPUSH", "QRCASH"
 SERVICES = (TO_ACCOUNT, TO_CARD, TO_MERCHANT, TO_CASH)
-NAME_LENGTH_MAX, CITY_LENGTH_MAX = 25, 15
+TRANSFERS = (TO_ACCOUNT, TO_CARD, "")
+"""Services that end in an account; a code without one is taken for a transfer."""
+NAME_LENGTH_MAX, CITY_LENGTH_MAX, POSTAL_LENGTH_MAX = 25, 15, 10
 
 Objects = tuple[tuple[str, str], ...]
 """Data objects in the order they stand: (two-digit tag, value)."""
@@ -24,7 +26,7 @@ class QRPayload:
 
     text: str
     scheme: str
-    """vietqr, vnpayqr, momo, zalopay, promptpay, khqr, laoqr, or unknown."""
+    """vietqr, vnpayqr, momo, zalopay; one of data/qr_schemes.csv; or unknown."""
     objects: Objects
     """Every root object but the checksum, unknown ones too, so that it can be written again."""
     is_dynamic: bool
@@ -41,9 +43,15 @@ class QRPayload:
     merchant_name_native: str = ""
     city: str = ""
     mcc: str = ""
+    networks: tuple[str, ...] = ()
+    """Every scheme and card network beside each other in the code, ours first."""
+    fee_text: str = ""
+    """What is added to the amount: “asked”, đồng as in 56, or a share as in 57 with its %."""
     bill: str = ""
     reference: str = ""
     memo: str = ""
+    asked_of_payer: tuple[str, ...] = ()
+    """Fields of 62 that hold “***”: the app asks the payer for them, they say nothing."""
     findings: tuple[QRError, ...] = ()
 
     @property
@@ -53,8 +61,11 @@ class QRPayload:
 
     @property
     def is_transfer(self) -> bool:
-        """Whether any bank app can pay it into an account over NAPAS 247."""
-        return bool(self.bank_bin) and not self.errors and self.service != TO_CASH
+        """Whether any bank app can pay it into an account over NAPAS 247.
+
+        Not so a merchant's code (QRPUSH): its receiver is an id that only the acquirer knows.
+        """
+        return bool(self.bank_bin) and not self.errors and self.service in TRANSFERS
 
     def require_transfer(self) -> "QRPayload":
         """Itself, if it can be paid by a transfer.
@@ -99,6 +110,18 @@ def decode_objects(text: str) -> Objects:
         found.append((head[:2], value))
         at += 4 + length
     return tuple(found)
+
+
+def decode_template(text: str) -> dict[str, str]:
+    """The objects inside a template, by tag.
+
+    Raises: QRBroken, also where one stands twice: two readers could take different ones.
+    """
+    objects = decode_objects(text)
+    found = dict(objects)
+    if len(found) < len(objects):
+        raise QRBroken("An object stands twice inside.", value=text)
+    return found
 
 
 def crc16(text: str) -> str:

@@ -5,13 +5,17 @@ is reported by field: a right checksum does not prove a right structure.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
 from payments import banks
 from payments.qr_errors import (
     QRAccountMalformed,
+    QRAdditionalBroken,
+    QRAmountHidden,
     QRAmountMalformed,
     QRAmountOutOfRange,
+    QRBankNotUsed,
     QRBankUnknown,
     QRBroken,
     QRChecksumMissing,
@@ -19,37 +23,35 @@ from payments.qr_errors import (
     QREmpty,
     QRError,
     QRForeign,
+    QRLengthInBytes,
     QRNotPayment,
     QRRepeated,
     QRSchemeUnknown,
     QRServiceUnknown,
     QRTemplateBroken,
-    QRTextNotPlain,
-    QRTextTooLong,
     QRTooLong,
     QRUnprintable,
 )
 from payments.qr_format import (
     AMOUNT_VND_MAX,
-    CITY_LENGTH_MAX,
-    NAME_LENGTH_MAX,
-    NAPAS_GUID,
     SERVICES,
-    VNPAY_GUID,
     Objects,
     QRPayload,
     crc16,
     decode_objects,
+    decode_template,
 )
-from payments.text import MEMO_LENGTH_MAX
+from payments.qr_schemes import UNKNOWN, foreign_scheme, link_scheme, networks, wallet
+from payments.qr_texts import ASKED, check_texts, fee_text
 
 LENGTH_MAX = 512
+_CONTROLS = ("Cc", "Cs", "Zl", "Zp")
+"""Control characters, halves of a character and line ends; marks inside Khmer or Lao words stay."""
 _AMOUNT = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _AMOUNT_LENGTH_MAX = 13
 _NO_CENTS = ("", "0", "00")
 """Three zeros would be a thousands separator, which is not allowed and must not mean 85 đ."""
-_FOREIGN = {"TH": "promptpay", "KH": "khqr", "LA": "laoqr"}
-_PROMPTPAY_GUIDS = ("A000000677010111", "A000000677010112")
+_PROMPTED = tuple(f"{number:02d}" for number in range(1, 9))
 
 
 def read(text: str) -> QRPayload:
@@ -59,9 +61,9 @@ def read(text: str) -> QRPayload:
 
     Raises: QRError of steps 1 to 4 where it is no whole payment code.
     """
-    stripped = text.strip()
+    stripped = text.removeprefix("\ufeff").strip()
     _check_text(stripped)
-    objects = decode_objects(stripped)
+    objects = _objects(stripped)
     _check_objects(objects)
     _check_checksum(stripped, objects)
     return _payload(stripped, objects[:-1])
@@ -72,10 +74,29 @@ def _check_text(text: str) -> None:
         raise QREmpty("There is no text.")
     if len(text) > LENGTH_MAX:
         raise QRTooLong(f"A payment code has at most {LENGTH_MAX} characters.")
-    if not text.isprintable():
+    if any(unicodedata.category(letter) in _CONTROLS for letter in text):
         raise QRUnprintable("There are control characters inside.")
     if not text.startswith("000201"):
-        raise QRNotPayment("A payment code begins with 000201.", "00", text[:6])
+        other = link_scheme(text)
+        named = f"This is {other.name} ({other.country}); a" if other else "A"
+        kind = other.scheme if other else text[:6]
+        raise QRNotPayment(f"{named} payment code begins with 000201.", "00", kind)
+
+
+def _objects(text: str) -> Objects:
+    try:
+        return decode_objects(text)
+    except QRBroken as wrong:
+        if not text.isascii() and _adds_up_in_bytes(text):
+            raise QRLengthInBytes("The lengths count bytes, not characters.", wrong.field) from None
+        raise
+
+
+def _adds_up_in_bytes(text: str) -> bool:
+    try:
+        return decode_objects(text.encode().decode("latin-1"))[-1][0] == "63"
+    except QRBroken:
+        return False
 
 
 def _check_objects(objects: Objects) -> None:
@@ -101,13 +122,13 @@ def _payload(text: str, objects: Objects) -> QRPayload:
     bank_bin, account_no, service = "", "", ""
     if scheme == "vietqr":
         bank_bin, account_no, service = _receiver(root["38"], findings)
-        scheme = _wallet(bank_bin, account_no, root) or scheme
+        scheme = wallet(bank_bin, account_no) or scheme
     elif scheme == "vnpayqr":
         account_no = _merchant(root["26"], findings)
     amount_vnd = _amount(root, findings)
-    extra = _template(root.get("62", ""), "62", findings)
-    native = _template(root.get("64", ""), "64", findings)
-    _check_texts(root, extra, findings)
+    extra = _additional(root.get("62", ""), "62", findings)
+    native = _additional(root.get("64", ""), "64", findings)
+    findings += check_texts(root, extra, native, is_transfer=bool(bank_bin))
     return QRPayload(
         text=text,
         scheme=scheme,
@@ -124,9 +145,12 @@ def _payload(text: str, objects: Objects) -> QRPayload:
         merchant_name_native=native.get("01", ""),
         city=root.get("60", ""),
         mcc=root.get("52", ""),
+        networks=networks(root),
+        fee_text=fee_text(root),
         bill=extra.get("01", ""),
         reference=extra.get("05", ""),
         memo=extra.get("08", ""),
+        asked_of_payer=tuple(f"62-{tag}" for tag in _PROMPTED if extra.get(tag) == ASKED),
         findings=tuple(findings),
     )
 
@@ -134,52 +158,28 @@ def _payload(text: str, objects: Objects) -> QRPayload:
 def _scheme(root: Mapping[str, str], findings: list[QRError]) -> str:
     country, currency = root.get("58", ""), root.get("53", "")
     if country != "VN" or currency != "704":
-        scheme = _foreign_scheme(root)
+        foreign = foreign_scheme(root)
         field, value = ("58", country) if country != "VN" else ("53", currency)
-        findings.append(QRForeign(f"Not a code for đồng in Vietnam ({scheme}).", field, value))
-        return scheme
-    if _guid(root.get("38", "")) == NAPAS_GUID:
-        return "vietqr"
-    if _guid(root.get("26", "")) == VNPAY_GUID:
-        return "vnpayqr"
-    findings.append(QRSchemeUnknown("Neither VietQR nor VNPAY-QR.", "38"))
-    return "unknown"
-
-
-def _foreign_scheme(root: Mapping[str, str]) -> str:
-    guids = {_guid(value) for tag, value in root.items() if "26" <= tag <= "51"}
-    if guids & set(_PROMPTPAY_GUIDS):
-        return "promptpay"
-    if any("@" in guid for guid in guids) and {"29", "30"} & set(root):
-        return "khqr"
-    return _FOREIGN.get(root.get("58", ""), "unknown")
-
-
-def _guid(template: str) -> str:
-    try:
-        return dict(decode_objects(template)).get("00", "")
-    except QRBroken:
-        return template[4:14] if template.startswith("00") else ""
-
-
-def _wallet(bank_bin: str, account_no: str, root: Mapping[str, str]) -> str:
-    if bank_bin == "971025" or (bank_bin == "970454" and account_no.startswith("99MM")):
-        return "momo"
-    if bank_bin == "970454" and account_no.startswith("99ZP"):
-        return "zalopay"
-    return ""
+        named = foreign.name or "unknown"
+        findings.append(QRForeign(f"Not a code for đồng in Vietnam ({named}).", field, value))
+        return foreign.scheme
+    found = networks(root)
+    if found and found[0] in ("vietqr", "vnpayqr"):
+        return found[0]
+    beside = f", only {', '.join(found)}" if found else ""
+    findings.append(QRSchemeUnknown(f"Neither VietQR nor VNPAY-QR{beside}.", "38"))
+    return UNKNOWN
 
 
 def _receiver(template: str, findings: list[QRError]) -> tuple[str, str, str]:
     try:
-        outer = dict(decode_objects(template))
-        inner = dict(decode_objects(outer.get("01", "")))
+        outer = decode_template(template)
+        inner = decode_template(outer.get("01", ""))
     except QRBroken as wrong:
         findings.append(QRTemplateBroken(str(wrong), "38-01", template))
         return "", "", ""
     bank_bin, account_no = inner.get("00", ""), inner.get("01", "")
-    if not banks.is_known(bank_bin):
-        findings.append(QRBankUnknown(f"No bank has the BIN “{bank_bin}”.", "38-01-00", bank_bin))
+    findings += _bank_findings(bank_bin)
     try:
         banks.check_account(account_no)
     except banks.AccountMalformed as wrong:
@@ -190,10 +190,26 @@ def _receiver(template: str, findings: list[QRError]) -> tuple[str, str, str]:
     return bank_bin, account_no, service
 
 
+def _bank_findings(bank_bin: str) -> list[QRError]:
+    try:
+        bank = banks.bank(bank_bin)
+    except banks.BankUnknown as wrong:
+        return [QRBankUnknown(str(wrong), "38-01-00", bank_bin)]
+    if bank.use_instead:
+        hint = f"Transfers to {bank.short_name} go by the BIN {bank.use_instead}."
+        return [QRBankNotUsed(hint, "38-01-00", bank_bin)]
+    return []
+
+
 def _merchant(template: str, findings: list[QRError]) -> str:
-    merchant_id = _template(template, "26", findings).get("01", "")
+    try:
+        merchant_id = decode_template(template).get("01", "")
+    except QRBroken as wrong:
+        findings.append(QRTemplateBroken(str(wrong), "26", template))
+        return ""
     if not (merchant_id.isascii() and merchant_id.isalnum() and len(merchant_id) <= 20):
-        findings.append(QRAccountMalformed("A merchant id is missing.", "26-01", merchant_id))
+        wrong_id = "A merchant id has 1 to 20 letters and digits."
+        findings.append(QRAccountMalformed(wrong_id, "26-01", merchant_id))
     return merchant_id
 
 
@@ -209,27 +225,14 @@ def _amount(root: Mapping[str, str], findings: list[QRError]) -> int | None:
     if not 0 < amount_vnd <= AMOUNT_VND_MAX:
         findings.append(QRAmountOutOfRange("One transfer carries 1 to 499,999,999 đ.", "54", text))
         return None
+    if root.get("01") == "11":
+        findings.append(QRAmountHidden("Write 12 in object 01 with an amount.", "01", "11"))
     return amount_vnd
 
 
-def _template(value: str, field: str, findings: list[QRError]) -> dict[str, str]:
+def _additional(value: str, field: str, findings: list[QRError]) -> dict[str, str]:
     try:
-        return dict(decode_objects(value))
+        return decode_template(value)
     except QRBroken as wrong:
-        findings.append(QRTemplateBroken(str(wrong), field, value))
+        findings.append(QRAdditionalBroken(f"{field}: {wrong}", field, value))
         return {}
-
-
-def _check_texts(
-    root: Mapping[str, str], extra: Mapping[str, str], findings: list[QRError]
-) -> None:
-    limits = [
-        ("59", root.get("59", ""), NAME_LENGTH_MAX),
-        ("60", root.get("60", ""), CITY_LENGTH_MAX),
-    ]
-    limits += [(f"62-{tag}", extra[tag], MEMO_LENGTH_MAX) for tag in sorted(extra) if tag <= "08"]
-    for field, value, length_max in limits:
-        if len(value) > length_max:
-            findings.append(QRTextTooLong(f"{field} has more than {length_max}.", field, value))
-        if not all(" " <= letter <= "~" for letter in value):
-            findings.append(QRTextNotPlain(f"{field} has signs outside ASCII.", field, value))

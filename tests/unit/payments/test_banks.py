@@ -66,8 +66,69 @@ def test_an_unknown_bin_is_refused_by_name() -> None:
 
 def test_a_bank_is_known_from_its_first_day() -> None:
     assert banks.bank("970436", date(2026, 11, 23)).short_name == "Vietcombank"
+    assert banks.bank("970436", date(2023, 12, 31)).short_name == "Vietcombank"
     with pytest.raises(banks.BankUnknown):
-        banks.bank("970436", date(2020, 1, 1))
+        banks.bank("970436", date(2023, 12, 30))
+
+
+@pytest.mark.parametrize(
+    ("bank_bin", "day", "name"),
+    [
+        ("970406", date(2025, 2, 13), "DongA Bank"),
+        ("970406", date(2025, 2, 14), "Vikki Bank"),
+        ("970444", date(2025, 1, 16), "CB Bank"),
+        ("970444", date(2025, 1, 17), "VCBNeo"),
+    ],
+)
+def test_a_renamed_bank_keeps_its_bin_and_has_the_name_of_the_day(
+    bank_bin: str, day: date, name: str
+) -> None:
+    assert banks.bank(bank_bin, day).short_name == name
+
+
+def test_on_every_day_a_bin_is_one_bank() -> None:
+    days = {day for bank in banks._table() for day in (bank.valid_from, bank.valid_to) if day}
+
+    for day in days:
+        bins = [bank.bin for bank in banks.banks(day)]
+        assert len(bins) == len(set(bins))
+
+
+def test_an_old_name_finds_the_old_row_on_an_old_day_and_the_new_one_today() -> None:
+    assert banks.find("Đông Á", on=date(2024, 6, 1))[0].short_name == "DongA Bank"
+    assert banks.find("Đông Á")[0].short_name == "Vikki Bank"
+
+
+@pytest.mark.parametrize(
+    ("query", "bank_bin"),
+    [
+        ("970436", "970436"),
+        ("vcb", "970436"),
+        ("MB", "970422"),
+        ("VietinBank", "970415"),
+        ("ngân hàng tmcp quân đội", "970422"),
+        ("DAB", "970406"),
+        ("CIMB", "422589"),
+        ("970459", "970459"),
+        ("TIMO", "963388"),
+    ],
+)
+def test_a_code_or_a_whole_name_means_one_bank(query: str, bank_bin: str) -> None:
+    assert banks.meant(query).bin == bank_bin
+
+
+def test_a_code_of_two_banks_is_refused_with_both_named() -> None:
+    with pytest.raises(banks.BankAmbiguous) as refused:
+        banks.meant("bvb")
+
+    assert [bank.bin for bank in refused.value.found] == ["970438", "970454"]
+    assert "BaoViet Bank (970438), BVBank (970454)" in str(refused.value)
+
+
+@pytest.mark.parametrize("query", ["", "viet", "bank of nowhere"])
+def test_half_a_name_means_no_bank(query: str) -> None:
+    with pytest.raises(banks.BankUnknown):
+        banks.meant(query)
 
 
 @pytest.mark.parametrize(

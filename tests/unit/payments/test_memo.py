@@ -1,5 +1,7 @@
 """Codes survive what banks do to memos, and damage is noticed."""
 
+import re
+
 import pytest
 
 from payments import memo
@@ -22,6 +24,11 @@ SHAPES = [
     f"xxx{CODE}yyy",
     f"{CODE} {CODE}",
     "🐟 " + CODE,
+    ".".join(CODE),
+    f"CHO K M: {CODE[:6]}  {CODE[6:]}",
+    f"chợ {BODY.lower()} nhé",
+    "\u200b".join(CODE),
+    "".join(chr(ord(letter) + 0xFEE0) for letter in CODE),
 ]
 
 
@@ -39,6 +46,10 @@ def test_a_code_is_found_in_every_shape_a_bank_gives_it(text):
         "0912345678 23/11/2026",
         CODE[:-1],
         BODY,
+        "tien nha cho chong Nguyen Thi Nga",
+        "mua cho em nhe c",
+        "CHO34 TRA NO",
+        "CHO" * 300,
     ],
 )
 def test_no_code_is_found_where_there_is_none(text):
@@ -53,6 +64,20 @@ def test_a_whole_word_wins_over_what_squeezing_puts_together():
     assert found == [CODE]
 
 
+def test_talk_run_together_is_no_code_though_its_check_character_is_right():
+    assert memo.is_code("CHONGNGUY")
+
+    assert memo.find_codes("tiền của chồng Nguyễn Thị Nga") == []
+    assert memo.find_codes("CHONGNGUY") == ["CHONGNGUY"]
+
+
+def test_a_new_code_has_digits_in_two_places_that_talk_has_not():
+    codes = [memo.new_code(number.to_bytes(8)) for number in range(500)]
+
+    assert len(set(codes)) == 500
+    assert all(re.search("[0-9][A-Z]+[0-9]", code) for code in codes)
+
+
 def test_two_codes_are_both_found():
     other = memo.new_code(b"abcdefgh")
 
@@ -64,6 +89,51 @@ def test_a_cut_code_suggests_the_only_one_it_can_have_been(text):
     other = memo.new_code(b"abcdefgh")
 
     assert memo.suggested(memo.find_damaged(text), [CODE, other]) == CODE
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        f"CH0{BODY}",
+        f"HO{BODY}",
+        f"CHHO{BODY}",
+        f"COH{BODY}",
+        f"tien rau CO{BODY} cam on",
+        f"{CODE[:4]}{CODE[5:]} Trace 123456",
+        f"{CODE[:5]}X{CODE[5:]}",
+        f"{CODE[:4]}{CODE[5]}{CODE[4]}{CODE[6:]}",
+        f"{CODE[:-1]}Z",
+        f"mbvcb.123.{CODE[:6]} {CODE[6:8]}.ct tu 001",
+    ],
+)
+def test_one_slip_of_the_finger_is_suggested_and_never_assumed(typed):
+    other = memo.new_code(b"abcdefgh")
+
+    assert memo.find_codes(typed) == []
+    assert memo.suggested(memo.find_damaged(typed), [CODE, other]) == CODE
+
+
+def test_a_cut_code_that_other_text_makes_right_again_is_suggested_still():
+    tail = next(
+        a + b for a in memo.ALPHABET for b in memo.ALPHABET
+        if a + b != CODE[-2:] and memo.is_code(CODE[:-2] + a + b)
+    )  # fmt: skip
+
+    assert memo.suggested(memo.find_damaged(f"x{CODE[:-2]} {tail} TRACE"), [CODE]) == CODE
+
+
+def test_the_code_of_another_vendor_suggests_nothing():
+    other = memo.new_code(b"abcdefgh")
+
+    assert memo.suggested(memo.find_damaged(f"tien {other} nhe"), [CODE]) is None
+    assert memo.suggested(memo.find_damaged(f"xx{other}yy"), [CODE]) is None
+
+
+def test_a_damaged_code_beside_a_whole_one_is_seen_for_itself():
+    other = memo.new_code(b"abcdefgh")
+
+    assert memo.find_codes(f"{other} {CODE[:-1]}") == [other]
+    assert memo.suggested(memo.find_damaged(f"{other} {CODE[:-1]}"), [CODE]) == CODE
 
 
 def test_a_code_that_may_be_two_suggests_none():

@@ -262,7 +262,7 @@ def _receiver(inner: str, service: str = "0208QRIBFTTA") -> str:
         (_changed("54", "-5"), "qr_amount_malformed", "54"),
         (_changed("54", "0"), "qr_amount_out_of_range", "54"),
         (_changed("54", "500000000"), "qr_amount_out_of_range", "54"),
-        (_changed("62", "0899AB"), "qr_template_broken", "62"),
+        (_changed("62", "0899AB"), "qr_additional_broken", "62"),
     ],
 )
 def test_a_right_checksum_does_not_save_a_wrong_field(
