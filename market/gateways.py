@@ -1,13 +1,44 @@
-"""The partners of this market, built from the settings once: gateways that verify, clients that ask."""
+"""The partners of this market, built from the settings once: gateways that verify, lists to catch up from."""
 
-from dataclasses import dataclass
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
 
 from market.errors import NotFound
-from market.settings import Settings, secret
-from payments.gateways import Gateway, Secrets
-from payments.gateways.sepay import SePayGateway
+from market.settings import Settings, SettingsError, secret, secret_from
+from payments.gateways import Gateway, Secrets, TransferList, casso, sepay
+from payments.gateways.casso import CassoGateway, CassoList
+from payments.gateways.payos import PayOSGateway
+from payments.gateways.sepay import SePayGateway, SePayList
+from payments.gateways.signed import SignedGateway, SignedList
 from payments.gateways.stripe import StripeConfig, StripeGateway
 from payments.gateways.vnpay import VNPayConfig, VNPayGateway
+
+LIST_TOKEN = "list_token"  # noqa: S105 - the name of a field
+FIELDS = {
+    "sepay": ("secret", "api_key", LIST_TOKEN),
+    "casso": ("secret", "token", LIST_TOKEN),
+    "payos": ("secret",),
+    "signed": ("secret", LIST_TOKEN),
+}
+"""Each kind of account and the secrets it may have; each may have a second one, its name and _old."""
+DEMO_SECRETS = {
+    "casso": "whsec_demo_casso",
+    "payos": "whsec_demo_payos",
+    "signed": "whsec_ZGVtb19zaWduZWRfbm90aWNlcw==",
+}
+"""Everybody knows them: they are taken only where the partners are simulated."""
+LIST_URLS = {"sepay": sepay.URL, "casso": casso.URL}
+"""Where a provider's list is if an account does not say; a bank partner's is its own."""
+SIGNED_LIST_PATH = "/signed/transfers"
+_NAME = re.compile(r"(sepay|casso|payos|signed)(-[a-z0-9-]{1,24})?")
+_ListOf = Callable[[httpx.AsyncClient], TransferList]
 
 
 @dataclass(frozen=True)
@@ -20,6 +51,7 @@ class Gateways:
     vnpay_config: VNPayConfig | None
     stripe_config: StripeConfig | None
     by_name: dict[str, Gateway]
+    list_of: dict[str, _ListOf] = field(default_factory=dict)
 
     def gateway(self, name: str) -> Gateway:
         """Raises: NotFound where this market has no such partner."""
@@ -28,18 +60,26 @@ class Gateways:
             raise NotFound("gateway", name)
         return found
 
+    def lists(self, http: httpx.AsyncClient) -> list[TransferList]:
+        """The list of every account that has one."""
+        return [made(http) for made in self.list_of.values()]
+
 
 def gateways_of(settings: Settings) -> Gateways:
     """Build them.
 
-    Raises: payments.gateways.stripe.LiveKeyRefused for a live key outside the explicit setting.
+    Raises: payments.gateways.stripe.LiveKeyRefused for a live key outside the explicit setting;
+    SettingsError for a file of accounts that cannot be used.
     """
     by_name: dict[str, Gateway] = {}
+    list_of: dict[str, _ListOf] = {}
+    for name, account in {**_own(settings), **_from_file(settings)}.items():
+        by_name[name], listed = account
+        if listed is not None:
+            list_of[name] = listed
     vnpay = stripe = None
-    sepay_secret, vnpay_secret = secret(settings, "sepay_secret"), secret(settings, "vnpay_secret")
+    vnpay_secret = secret(settings, "vnpay_secret")
     stripe_key, webhook = secret(settings, "stripe_key"), secret(settings, "stripe_webhook_secret")
-    if sepay_secret:
-        by_name["sepay"] = SePayGateway(Secrets(sepay_secret, settings.sepay_secret_old))
     if vnpay_secret:
         vnpay = VNPayConfig(
             tmn_code=settings.vnpay_tmn_code, secrets=Secrets(vnpay_secret), url=settings.vnpay_url
@@ -53,4 +93,87 @@ def gateways_of(settings: Settings) -> Gateways:
             live_allowed=settings.stripe_live,
         )
         by_name["stripe"] = StripeGateway(stripe)
-    return Gateways(vnpay, stripe, by_name)
+    return Gateways(vnpay, stripe, by_name, list_of)
+
+
+_Account = tuple[Gateway, _ListOf | None]
+
+
+def _own(settings: Settings) -> dict[str, _Account]:
+    """The one SePay account of the plain settings, and where partners are simulated the others."""
+    made: dict[str, _Account] = {}
+    sepay_secret = secret(settings, "sepay_secret")
+    if sepay_secret:
+        secrets = Secrets(sepay_secret, settings.sepay_secret_old)
+        held = {"secret": secrets, LIST_TOKEN: secrets}
+        made["sepay"] = _account("sepay", "sepay", held, settings.bank_url)
+    if settings.demo or settings.simulated:
+        for kind, known in DEMO_SECRETS.items():
+            url = settings.bank_url + (SIGNED_LIST_PATH if kind == "signed" else "")
+            secrets = Secrets(known)
+            held = {"secret": secrets, LIST_TOKEN: secrets}
+            made[kind] = _account(kind, kind, held, url)
+    return made
+
+
+def _from_file(settings: Settings) -> dict[str, _Account]:
+    if not settings.gateways_file:
+        return {}
+    path = Path(settings.gateways_file)
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as wrong:
+        raise SettingsError(f"The accounts in {path} cannot be read: {wrong}") from wrong
+    return {name: _described(name, table) for name, table in given.items()}
+
+
+def _described(name: str, table: Any) -> _Account:
+    named = _NAME.fullmatch(name)
+    if named is None or not isinstance(table, dict):
+        raise SettingsError(
+            f"“{name}” is no account: a table named by its kind ({', '.join(FIELDS)}),"
+            " or the kind and -something."
+        )
+    kind = named[1]
+    allowed = {one + end for one in FIELDS[kind] for end in ("", "_old")} | {"list_url"}
+    if unknown := sorted(table.keys() - allowed):
+        raise SettingsError(f"Account {name}: there is no “{unknown[0]}”, only {sorted(allowed)}.")
+    if not all(isinstance(one, str) for one in table.values()):
+        raise SettingsError(f"Account {name}: every value is a text.")
+    held = {one: _secrets(name, table, one) for one in FIELDS[kind] if one in table}
+    if not held.keys() - {LIST_TOKEN}:
+        raise SettingsError(f"Account {name} has no secret to verify its notices by.")
+    return _account(kind, name, held, table.get("list_url", ""))
+
+
+def _secrets(name: str, table: Mapping[str, str], which: str) -> Secrets:
+    old = table.get(f"{which}_old", "")
+    try:
+        return Secrets(secret_from(table[which]), secret_from(old) if old else "")
+    except SettingsError as wrong:
+        raise SettingsError(f"Account {name}, {which}: {wrong}") from wrong
+
+
+def _account(kind: str, name: str, held: Mapping[str, Secrets], url: str) -> _Account:
+    """The gateway of an account, and how to read its list if a token for that is there."""
+    token = held.get(LIST_TOKEN)
+    if kind == "payos":
+        return PayOSGateway(held["secret"], name), None
+    if kind == "sepay":
+        made: Gateway = SePayGateway(held.get("secret"), held.get("api_key"), name)
+    elif kind == "casso":
+        made = CassoGateway(held.get("secret"), held.get("token"), name)
+    else:
+        made = SignedGateway(held["secret"], name)
+    where = url or LIST_URLS.get(kind, "")
+    if token is None or not where:
+        return made, None
+    return made, partial(_list, kind, token, where, name)
+
+
+def _list(kind: str, token: Secrets, url: str, name: str, http: httpx.AsyncClient) -> TransferList:
+    if kind == "sepay":
+        return SePayList(token, http, url, name)
+    if kind == "casso":
+        return CassoList(token, http, url, name)
+    return SignedList(token, http, url, name)

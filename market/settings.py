@@ -40,6 +40,8 @@ class Settings:
     stripe_live: bool = False
     """Live Stripe keys are refused unless this is set."""
     bank_url: str = "http://127.0.0.1:8011"
+    gateways_file: str = ""
+    """Accounts at services that tell of transfers, as TOML; see docs/notices.md."""
     tax_url: str = "http://127.0.0.1:8014"
     tax_provider_id: str = "0107001729"
     """Tax id of the transmission provider (T-VAN) that messages to the tax authority go through."""
@@ -73,6 +75,27 @@ def secret(settings: Settings, name: str) -> str:
     given = str(getattr(settings, name))
     is_demo_one = given == Settings.__dataclass_fields__[name].default
     return "" if is_demo_one and not (settings.demo or settings.simulated) else given.strip()
+
+
+def secret_from(source: str, environment: dict[str, str] | None = None) -> str:
+    """The secret that `source` points to: env:NAME or file:PATH. It is never written itself.
+
+    Raises: SettingsError where it points nowhere or to nothing; it does not repeat what was given.
+    """
+    kind, _, where = source.partition(":")
+    if kind == "env":
+        given = dict(os.environ) if environment is None else environment
+        found = given.get(where, "")
+    elif kind == "file":
+        try:
+            found = Path(where).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError, ValueError) as wrong:
+            raise SettingsError(f"The file of a secret cannot be read: {where}.") from wrong
+    else:
+        raise SettingsError("A secret is given as env:NAME or file:PATH, never itself.")
+    if not found.strip():
+        raise SettingsError(f"There is no secret in {kind}:{where}.")
+    return found.strip()
 
 
 def as_environment(settings: Settings) -> dict[str, str]:

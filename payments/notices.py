@@ -1,14 +1,23 @@
-"""Every notice a provider sent, raw, kept for ever: also the forged and the unreadable ones."""
+"""Every notice a provider sent, raw, for as long as the rules say: also forged and unreadable ones.
 
+A raw notice names the payer, so it goes when a dispute about it can no longer begin; what it proved
+stays in the receipt. `data/notice_retention.csv` has the days, dated.
+"""
+
+import csv
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Literal
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from payments.gateways.gateway import VIETNAM
 from payments.tables import NoticeRow
 
 HEADERS_KEPT = frozenset(
@@ -24,15 +33,24 @@ HEADERS_KEPT = frozenset(
         "x-request-id",
         "x-sepay-signature",
         "x-sepay-timestamp",
+        "webhook-id",
+        "webhook-signature",
+        "webhook-timestamp",
     }
 )
 """Signatures prove something and open nothing; keys and cookies are never kept."""
 HEADER_LENGTH_MAX = 500
 BODY_BYTES_MAX = 65_536
 """No real notice is longer; more of a body than this proves nothing."""
+FORGED_BYTES_MAX = 4_096
+"""What anybody may write into our database, at most."""
+FORGET_COUNT_MAX = 5_000
+"""Rows in one transaction."""
+RETENTION = Path(__file__).parent / "data" / "notice_retention.csv"
 NOTICE_COUNT_MAX = 1_000
 
 Verdict = Literal["verified", "forged", "malformed"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -64,7 +82,7 @@ async def keep_notice(
             id=notice_id,
             gateway=gateway,
             headers=headers_kept(headers),
-            body=body[:BODY_BYTES_MAX],
+            body=body[: BODY_BYTES_MAX if verdict == "verified" else FORGED_BYTES_MAX],
             verdict=verdict,
             reason=_storable(reason),
             received_at=now,
@@ -98,6 +116,68 @@ async def notices(
         query = query.where(NoticeRow.received_at < before)
     rows = await db.exec(query.limit(limit))
     return [_notice(row) for row in rows.all()]
+
+
+async def forget_notices(url: str, *, now: datetime) -> int:
+    """Delete the oldest notices whose retention is over; how many, 0 when none is left.
+
+    By a connection of its own as the owner of the table: the market's roles may not delete proof.
+    """
+    limits = {verdict: now - retention(verdict, now) for verdict in VERDICTS}
+    connection = await asyncpg.connect(url)
+    try:
+        deleted = await connection.execute(
+            _FORGET, list(limits), list(limits.values()), FORGET_COUNT_MAX
+        )
+    finally:
+        await connection.close()
+    return int(deleted.rpartition(" ")[2])
+
+
+def retention(verdict: Verdict, now: datetime) -> timedelta:
+    """How long a notice of that verdict is kept, by the rule in force on that day in Vietnam."""
+    today = now.astimezone(VIETNAM).date()
+    in_force = [
+        rule
+        for rule in _rules()
+        if rule.verdict == verdict
+        and rule.valid_from <= today
+        and (rule.valid_to is None or today <= rule.valid_to)
+    ]
+    assert len(in_force) == 1, f"one rule at a time for {verdict} notices"
+    return timedelta(days=in_force[0].days)
+
+
+class _Rule(NamedTuple):
+    verdict: str
+    days: int
+    valid_from: date
+    valid_to: date | None
+
+
+# Locks what it deletes, oldest first; nobody else updates these rows.
+_FORGET = """
+DELETE FROM payments.notice WHERE id IN (
+    SELECT n.id FROM payments.notice n
+    JOIN unnest($1::text[], $2::timestamptz[]) AS x (verdict, before)
+      ON n.verdict = x.verdict AND n.received_at < x.before
+    ORDER BY n.received_at LIMIT $3
+)
+"""
+
+
+@cache
+def _rules() -> tuple[_Rule, ...]:
+    with RETENTION.open(encoding="utf-8", newline="") as lines:
+        return tuple(
+            _Rule(
+                row["verdict"],
+                int(row["days"]),
+                date.fromisoformat(row["valid_from"]),
+                date.fromisoformat(row["valid_to"]) if row["valid_to"] else None,
+            )
+            for row in csv.DictReader(lines)
+        )
 
 
 def _notice(row: NoticeRow) -> Notice:

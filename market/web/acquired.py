@@ -22,7 +22,7 @@ from market.flows import sale as sale_flow
 from market.gateways import Gateways
 from market.settings import Settings
 from market.tables import SaleRow
-from payments.gateways import Notice, NoticeForged, NoticeMalformed, vnpay
+from payments.gateways import Notice, NoticeForged, NoticeMalformed, confirmations, vnpay
 from payments.gateways.stripe import StripeClient
 
 
@@ -61,10 +61,10 @@ async def from_vnpay(
 ) -> Redirect:
     """Back from VNPAY: a right signature only finds the payment; its state is read from the ledger."""
     try:
-        told = gateways.gateway("vnpay").verify(Notice(query=request.url.query), now)
+        verified = gateways.gateway("vnpay").verify(Notice(query=request.url.query), now)
     except (NoticeForged, NoticeMalformed):
         raise NotFound("payment", "vnpay") from None
-    assert told is not None
+    (told,) = confirmations(verified)
     return Redirect(f"/tra/{told.payment_ref}", status_code=303)
 
 

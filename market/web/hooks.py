@@ -4,37 +4,53 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
+import structlog
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath
+from sqlalchemy.exc import SQLAlchemyError
 
 import payments
 from market import ids
 from market.db import Database
 from market.gateways import Gateways
 from market.web.errors import PROBLEM_JSON, Problem
-from payments.gateways import Answer, Gateway, GatewayError, Notice, NoticeForged
+from payments.gateways import (
+    Answer,
+    Gateway,
+    GatewayError,
+    GatewayUnavailable,
+    Notice,
+    NoticeForged,
+    confirmations,
+)
 
+ANSWER_SECONDS_MAX = 5
+"""The shortest patience of a provider (older SePay documents: 5 to 8 s); later it hears a no."""
 REFUSED = {
     400: ResponseSpec(dict[str, Any], description="not what the provider documents"),
     401: ResponseSpec(dict[str, Any], description="nobody we know signed this"),
     404: ResponseSpec(Problem, media_type=PROBLEM_JSON, description="no such partner here"),
     413: ResponseSpec(Problem, media_type=PROBLEM_JSON, description="too large"),
-    503: ResponseSpec(Problem, media_type=PROBLEM_JSON, description="send it again"),
+    503: ResponseSpec(dict[str, Any], description="not recorded: send it again"),
 }
 """What a provider may hear besides a yes; it then sends the notice again."""
 
+log = structlog.get_logger("market.hooks")
 
-@post("/hooks/sepay", status_code=200, exclude_from_csrf=True, responses=REFUSED)
-async def sepay_notice(
+
+@post("/hooks/{account:str}", status_code=200, exclude_from_csrf=True, responses=REFUSED)
+async def notice(
+    account: FromPath[str],
     request: Request[Any, Any, Any],
     database: NamedDependency[Database],
     ledger: NamedDependency[payments.Ledger],
     gateways: NamedDependency[Gateways],
     now: NamedDependency[datetime],
 ) -> Response[dict[str, Any]]:
-    """A transfer into a watched account. Answer `{"success": true}` ends SePay's retries."""
-    return await _take(request, gateways.gateway("sepay"), database, ledger, now)
+    """A provider's notice for one of our accounts with it; answered in the provider's words."""
+    return await _take(request, gateways.gateway(account), database, ledger, now)
 
 
 @get("/hooks/vnpay", responses=REFUSED)
@@ -49,18 +65,6 @@ async def vnpay_ipn(
     return await _take(request, gateways.gateway("vnpay"), database, ledger, now)
 
 
-@post("/hooks/stripe", status_code=200, exclude_from_csrf=True, responses=REFUSED)
-async def stripe_event(
-    request: Request[Any, Any, Any],
-    database: NamedDependency[Database],
-    ledger: NamedDependency[payments.Ledger],
-    gateways: NamedDependency[Gateways],
-    now: NamedDependency[datetime],
-) -> Response[dict[str, Any]]:
-    """A signed event of Stripe; delivered at least once and in any order."""
-    return await _take(request, gateways.gateway("stripe"), database, ledger, now)
-
-
 async def _take(
     request: Request[Any, Any, Any],
     gateway: Gateway,
@@ -68,42 +72,56 @@ async def _take(
     ledger: payments.Ledger,
     now: datetime,
 ) -> Response[dict[str, Any]]:
-    notice = Notice(
+    """Verify, keep and settle. Where that cannot be done in time the provider hears a no: it sends
+    the notice again, and what stands by then is told apart.
+    """
+    came = Notice(
         body=await request.body(),
         headers={name.lower(): value for name, value in request.headers.items()},
         query=request.url.query,
     )
     try:
-        confirmation = gateway.verify(notice, now)
+        async with asyncio.timeout(ANSWER_SECONDS_MAX):
+            return _said(await _taken(came, gateway, database, ledger, now))
+    except (payments.LedgerError, SQLAlchemyError, OSError, TimeoutError) as failed:
+        log.warning("a notice was not recorded", gateway=gateway.name, error=type(failed).__name__)
+        return _said(gateway.refusal(GatewayUnavailable(gateway.name, "Not recorded yet.")))
+
+
+async def _taken(
+    came: Notice, gateway: Gateway, database: Database, ledger: payments.Ledger, now: datetime
+) -> Answer:
+    try:
+        told = confirmations(gateway.verify(came, now))
     except GatewayError as wrong:
         verdict = "forged" if isinstance(wrong, NoticeForged) else "malformed"
-        await _keep(database, gateway.name, notice, verdict, f"{wrong.code}: {wrong}", now)
-        return _said(gateway.refusal(wrong))
-    if confirmation is None:
-        await _keep(database, gateway.name, notice, "verified", "no money", now)
-        return _said(gateway.answer("ping"))
-    kept, settled = await asyncio.gather(
-        _keep(database, gateway.name, notice, "verified", "", now),
-        ledger.settle(confirmation, receipt_id=ids.new(), now=now),
+        await _keep(database, gateway.name, came, verdict, f"{wrong.code}: {wrong}", now)
+        return gateway.refusal(wrong)
+    if not told:
+        await _keep(database, gateway.name, came, "verified", "no money", now)
+        return gateway.answer("ping")
+    kept, *settled = await asyncio.gather(
+        _keep(database, gateway.name, came, "verified", "", now),
+        *(ledger.settle(one, receipt_id=ids.new(), now=now) for one in told),
         return_exceptions=True,
     )
-    for failed in (kept, settled):
-        if isinstance(failed, BaseException):
-            raise failed
-    assert isinstance(settled, payments.Settled)
-    return _said(gateway.answer(settled.outcome))
+    for done in (kept, *settled):
+        if isinstance(done, BaseException):
+            raise done
+    outcomes = [one.outcome for one in settled if isinstance(one, payments.Settled)]
+    return gateway.answer(next((one for one in outcomes if one != "already_seen"), outcomes[0]))
 
 
 async def _keep(
-    database: Database, gateway: str, notice: Notice, verdict: Any, reason: str, now: datetime
+    database: Database, gateway: str, came: Notice, verdict: Any, reason: str, now: datetime
 ) -> None:
     async with database.as_system() as db:
         await payments.keep_notice(
             db,
             ids.new(),
             gateway,
-            notice.headers,
-            notice.body or notice.query.encode(),
+            came.headers,
+            came.body or came.query.encode(),
             verdict,
             reason,
             now=now,
@@ -114,4 +132,4 @@ def _said(answer: Answer) -> Response[dict[str, Any]]:
     return Response(dict(answer.body), status_code=answer.status)
 
 
-routers = [sepay_notice, vnpay_ipn, stripe_event]
+routers = [notice, vnpay_ipn]

@@ -10,11 +10,16 @@ from payments.gateways.gateway import (
     GatewayError,
     GatewayRefused,
     GatewayUnavailable,
+    Listed,
     Notice,
     NoticeForged,
     NoticeMalformed,
     NoticeStale,
+    Page,
     Secrets,
+    TransferList,
+    Verified,
+    confirmations,
 )
 
 __all__ = [
@@ -23,9 +28,14 @@ __all__ = [
     "GatewayError",
     "GatewayRefused",
     "GatewayUnavailable",
+    "Listed",
     "Notice",
     "NoticeForged",
     "NoticeMalformed",
     "NoticeStale",
+    "Page",
     "Secrets",
+    "TransferList",
+    "Verified",
+    "confirmations",
 ]

@@ -109,14 +109,18 @@ class Secrets:
         return any(results)
 
 
+Verified = Confirmation | tuple[Confirmation, ...] | None
+"""What a genuine notice proves: one movement, several (some providers send a list), or none."""
+
+
 class Gateway(Protocol):
-    """A provider whose notices we take."""
+    """A provider whose notices we take. tests/contract/ says what each of them promises."""
 
     @property
     def name(self) -> str:
         """As it stands in `Confirmation.gateway`."""
 
-    def verify(self, notice: Notice, now: datetime) -> Confirmation | None:
+    def verify(self, notice: Notice, now: datetime) -> Verified:
         """What the notice proves; None where it is genuine and tells of no money (a test ping).
 
         Raises: NoticeForged, NoticeStale, NoticeMalformed.
@@ -127,6 +131,65 @@ class Gateway(Protocol):
 
     def refusal(self, error: GatewayError) -> Answer:
         """How to tell the provider that its notice was not taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One row of a provider's list: as it came, and what it says or why it says nothing."""
+
+    raw: bytes
+    told: Confirmation | GatewayError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a list told after a position. `position` goes into the next call."""
+
+    rows: tuple[Listed, ...]
+    position: int
+    is_last: bool = True
+
+
+class TransferList(Protocol):
+    """A provider's own list of movements: what its notices missed is found there."""
+
+    @property
+    def name(self) -> str:
+        """The gateway whose notices it repeats."""
+
+    @property
+    def key(self) -> str:
+        """Under which the position is kept: another list is another key."""
+
+    async def page(self, position: int, now: datetime) -> Page:
+        """What was recorded after the position; 0 where nothing was ever read.
+
+        Raises: GatewayUnavailable (ask again later), GatewayRefused, NoticeMalformed.
+        """
+
+
+def confirmations(verified: Verified) -> tuple[Confirmation, ...]:
+    """What a notice proves, however many movements that is."""
+    if verified is None:
+        return ()
+    return verified if isinstance(verified, tuple) else (verified,)
+
+
+def refused(error: GatewayError, body: dict[str, object]) -> Answer:
+    """A no in HTTP's words: forged 401, unreadable 400, not recorded 503. It says no details."""
+    told: dict[str, object] = {**body, "code": error.code}
+    if isinstance(error, NoticeForged):
+        return Answer(401, told)
+    return Answer(400 if isinstance(error, NoticeMalformed) else 503, told)
+
+
+def require_sized(gateway: str, body: bytes) -> None:
+    """Nothing, if the body is no longer than any notice.
+
+    Raises: NoticeMalformed.
+    """
+    if len(body) > BODY_LENGTH_MAX:
+        raise NoticeMalformed(gateway, "The notice is larger than any transfer's.")
 
 
 def require_fresh(gateway: str, stamped: datetime, now: datetime) -> None:

@@ -1,45 +1,47 @@
 """SePay: notices of transfers into a watched bank account, and the list to catch up from.
 
-Source: SePay webhook documentation (HMAC and API key), state of November 2026.
+Source: SePay webhook documentation (HMAC and API key), user API v1 (list of transactions), state of
+November 2026.
 """
 
 import hashlib
 import hmac
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from typing import Literal
 
 import httpx
 import msgspec
 
-from payments import banks
 from payments.confirmation import Confirmation
+from payments.gateways import wire
 from payments.gateways.gateway import (
-    AMOUNT_VND_MAX,
-    BODY_LENGTH_MAX,
     VIETNAM,
     Answer,
     GatewayError,
-    GatewayRefused,
-    GatewayUnavailable,
+    Listed,
     Notice,
     NoticeForged,
     NoticeMalformed,
+    Page,
     Secrets,
+    refused,
     require_fresh,
+    require_sized,
 )
-from payments.text import search_key
 
 NAME = "sepay"
 SIGNATURE_HEADER, TIMESTAMP_HEADER = "x-sepay-signature", "x-sepay-timestamp"
-LIST_LENGTH_MAX = 5000
-_UNTAKEN = Answer(503, {"success": False})
+URL = "https://my.sepay.vn"
+LIST_PATH = "/userapi/transactions/list"
+LIST_LENGTH_MAX = 5_000
+FIRST_READ = timedelta(days=4)
+"""How far back a list is read that was never read: what a webhook may still tell, and a day."""
 
 
 class SePayTransaction(msgspec.Struct, frozen=True, rename="camel"):
-    """One transaction as SePay writes it, in notices and in lists."""
+    """One transaction as SePay's notices write it."""
 
     id: int
     transfer_type: Literal["in", "out"]
@@ -58,12 +60,31 @@ class SePayTransaction(msgspec.Struct, frozen=True, rename="camel"):
     description: str | None = None
 
 
-class _Listed(msgspec.Struct, frozen=True):
-    transactions: list[SePayTransaction]
+class _ListedRow(msgspec.Struct, frozen=True):
+    """The same transaction as the list writes it: numbers as texts, in and out apart."""
+
+    id: str
+    account_number: str
+    transaction_date: str
+    amount_in: Decimal
+    amount_out: Decimal
+    bank_brand_name: str = ""
+    transaction_content: str | None = None
+    reference_number: str | None = None
+    sub_account: str | None = None
 
 
-_NOTICE = msgspec.json.Decoder(SePayTransaction)
-_LIST = msgspec.json.Decoder(_Listed)
+class _List(msgspec.Struct, frozen=True):
+    transactions: list[msgspec.Raw]
+
+
+class _Key(msgspec.Struct, frozen=True):
+    id: str
+    transaction_date: str = ""
+
+
+_LIST = msgspec.json.Decoder(_List)
+_KEY = msgspec.json.Decoder(_Key)
 
 
 def sign(secret: str, timestamp: int, body: bytes) -> str:
@@ -84,133 +105,137 @@ class SePayGateway:
 
     def verify(self, notice: Notice, now: datetime) -> Confirmation | None:
         """The transfer a notice tells of; None for a test ping (id 0 or no money)."""
-        if len(notice.body) > BODY_LENGTH_MAX:
-            raise NoticeMalformed(NAME, "The notice is larger than any transfer's.")
+        require_sized(self.name, notice.body)
         if self.secrets is not None and SIGNATURE_HEADER in notice.headers:
-            _verify_signature(self.secrets, notice, now)
+            self._verify_signature(self.secrets, notice, now)
         elif self.api_keys is not None:
-            _verify_key(self.api_keys, notice)
+            self._verify_key(self.api_keys, notice)
         else:
-            raise NoticeForged(NAME, "There is no signature.")
-        try:
-            transaction = _NOTICE.decode(notice.body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as wrong:
-            raise NoticeMalformed(NAME, f"Not a transaction of SePay: {wrong}") from wrong
-        return confirmation_of(transaction)
+            raise NoticeForged(self.name, "There is no signature.")
+        given = wire.parsed(self.name, notice.body)
+        transaction = wire.converted(self.name, given, SePayTransaction)
+        return confirmation_of(transaction, now, gateway=self.name)
 
     def answer(self, outcome: str) -> Answer:
         """Taken: SePay stops retrying. Every outcome of a kept notice is a yes."""
         return Answer(200, {"success": True})
 
     def refusal(self, error: GatewayError) -> Answer:
-        """Forged ones get 401, unreadable ones 400; nothing says why in detail."""
-        if isinstance(error, NoticeForged):
-            return Answer(401, {"success": False, "code": error.code})
-        if isinstance(error, NoticeMalformed):
-            return Answer(400, {"success": False, "code": error.code})
-        return _UNTAKEN
+        """Anything but 200 or 201 with a success: SePay sends it again up to seven times."""
+        return refused(error, {"success": False})
+
+    def _verify_signature(self, secrets: Secrets, notice: Notice, now: datetime) -> None:
+        timestamp = notice.headers.get(TIMESTAMP_HEADER, "").strip()
+        if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 11):
+            raise NoticeForged(self.name, "The time of the signature is missing.")
+        scheme, _, given = notice.headers[SIGNATURE_HEADER].strip().partition("=")
+        if scheme != "sha256" or not secrets.matches(
+            given, lambda secret: _digest(secret, timestamp, notice.body)
+        ):
+            raise NoticeForged(self.name, "The signature does not fit the notice.")
+        require_fresh(self.name, datetime.fromtimestamp(int(timestamp), UTC), now)
+
+    def _verify_key(self, keys: Secrets, notice: Notice) -> None:
+        scheme, _, given = notice.headers.get("authorization", "").strip().partition(" ")
+        if scheme.lower() != "apikey" or not keys.equals(given.strip()):
+            raise NoticeForged(self.name, "The API key is missing or wrong.")
 
 
-def confirmation_of(transaction: SePayTransaction) -> Confirmation | None:
-    """What a listed or notified transaction says; None for a test ping.
+def confirmation_of(
+    transaction: SePayTransaction, now: datetime, *, gateway: str = NAME
+) -> Confirmation | None:
+    """What a transaction says; None for a test ping.
 
     Raises: NoticeMalformed.
     """
-    amount_vnd = _whole_vnd(transaction.transfer_amount)
+    amount_vnd = wire.whole_vnd(gateway, transaction.transfer_amount)
     if transaction.id == 0 or amount_vnd == 0:
         return None
     return Confirmation(
-        gateway=NAME,
+        gateway=gateway,
         provider_id=str(transaction.id),
         amount_vnd=amount_vnd,
-        occurred_at=_instant(transaction.transaction_date),
+        occurred_at=wire.instant(gateway, transaction.transaction_date, now),
         direction=transaction.transfer_type,
         reference=(transaction.reference_code or "").strip(),
         memo=transaction.content or "",
         account_no=(transaction.sub_account or transaction.account_number).strip(),
-        bank_bin=_bank_bin(transaction.gateway),
+        bank_bin=wire.bin_of_brand(transaction.gateway),
         detail=transaction.gateway,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class SePayClient:
-    """The list API: what the notices missed is pulled."""
+class SePayList:
+    """The list of one SePay account, by its ids, which only grow. Newest first, so read backwards."""
 
-    base_url: str
-    key: Secrets
+    token: Secrets
     http: httpx.AsyncClient
+    url: str = URL
+    name: str = NAME
+    length: int = field(default=LIST_LENGTH_MAX)
 
-    async def transactions_since(self, since_id: int, limit: int = 500) -> list[SePayTransaction]:
-        """Transactions with a greater id, oldest first; the last id is the next `since_id`.
+    @property
+    def key(self) -> str:
+        """The position is SePay's own id."""
+        return f"{self.name}.list"
 
-        Raises: GatewayUnavailable, GatewayRefused, NoticeMalformed.
-        """
-        assert 1 <= limit <= LIST_LENGTH_MAX
+    async def page(self, position: int, now: datetime) -> Page:
+        """Every transaction with a greater id, oldest first."""
+        found: dict[int, bytes] = {}
+        until = ""
+        while True:
+            rows = await self._rows(position, until, now)
+            new = {number: raw for number, _, raw in rows if number > position}
+            is_known = new.keys() <= found.keys()
+            found |= new
+            if len(rows) < self.length or is_known or len(new) < len(rows):
+                break
+            until = min(date for _, date, _ in rows)
+        told = tuple(self._listed(found[number], now) for number in sorted(found))
+        return Page(told, max(found, default=position))
+
+    async def _rows(self, position: int, until: str, now: datetime) -> list[tuple[int, str, bytes]]:
+        params: dict[str, str | int] = {"limit": self.length, "since_id": position}
+        if position == 0:
+            first = (now - FIRST_READ).astimezone(VIETNAM)
+            params["transaction_date_min"] = f"{first:%Y-%m-%d %H:%M:%S}"
+        if until:
+            params["transaction_date_max"] = until
+        url, authorization = f"{self.url}{LIST_PATH}", f"Bearer {self.token.current}"
+        body = await wire.list_body(self.name, self.http, url, params, authorization)
         try:
-            response = await self.http.get(
-                f"{self.base_url}/api/transactions",
-                params={"since_id": since_id, "limit": limit},
-                headers={"Authorization": f"Bearer {self.key.current}"},
-                timeout=30,
-            )
-        except httpx.HTTPError as failed:
-            raise GatewayUnavailable(NAME, "SePay's list did not answer.") from failed
-        if response.status_code >= 500 or response.status_code == 429:
-            raise GatewayUnavailable(NAME, f"SePay's list answered {response.status_code}.")
-        if response.status_code != 200:
-            raise GatewayRefused(NAME, "SePay's list refused us.", reason=str(response.status_code))
+            raw = [bytes(one) for one in _LIST.decode(body).transactions]
+            keys = [_KEY.decode(one) for one in raw]
+            return [
+                (int(key.id), key.transaction_date, one) for key, one in zip(keys, raw, strict=True)
+            ]
+        except (msgspec.MsgspecError, ValueError) as wrong:
+            raise NoticeMalformed(self.name, f"Not a list of SePay: {wrong}") from wrong
+
+    def _listed(self, raw: bytes, now: datetime) -> Listed:
         try:
-            listed = _LIST.decode(response.content).transactions
-        except (msgspec.MsgspecError, UnicodeDecodeError) as wrong:
-            raise NoticeMalformed(NAME, f"Not a list of SePay: {wrong}") from wrong
-        return sorted(listed, key=lambda one: one.id)
+            row = wire.converted(self.name, wire.parsed(self.name, raw), _ListedRow)
+            return Listed(raw, confirmation_of(_as_notified(row), now, gateway=self.name))
+        except GatewayError as wrong:
+            return Listed(raw, wrong)
 
 
-def _verify_signature(secrets: Secrets, notice: Notice, now: datetime) -> None:
-    timestamp = notice.headers.get(TIMESTAMP_HEADER, "").strip()
-    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 11):
-        raise NoticeForged(NAME, "The time of the signature is missing.")
-    scheme, _, given = notice.headers[SIGNATURE_HEADER].strip().partition("=")
-    if scheme != "sha256" or not secrets.matches(
-        given, lambda secret: _digest(secret, timestamp, notice.body)
-    ):
-        raise NoticeForged(NAME, "The signature does not fit the notice.")
-    require_fresh(NAME, datetime.fromtimestamp(int(timestamp), UTC), now)
-
-
-def _verify_key(keys: Secrets, notice: Notice) -> None:
-    scheme, _, given = notice.headers.get("authorization", "").strip().partition(" ")
-    if scheme.lower() != "apikey" or not keys.equals(given.strip()):
-        raise NoticeForged(NAME, "The API key is missing or wrong.")
+def _as_notified(row: _ListedRow) -> SePayTransaction:
+    is_out = row.amount_out != 0
+    return SePayTransaction(
+        id=int(row.id),
+        transfer_type="out" if is_out else "in",
+        transfer_amount=row.amount_out if is_out else row.amount_in,
+        account_number=row.account_number,
+        transaction_date=row.transaction_date,
+        gateway=row.bank_brand_name,
+        content=row.transaction_content,
+        reference_code=row.reference_number,
+        sub_account=row.sub_account,
+    )
 
 
 def _digest(secret: str, timestamp: str, body: bytes) -> str:
     message = timestamp.encode() + b"." + body
     return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
-
-
-def _whole_vnd(amount: int | Decimal) -> int:
-    if isinstance(amount, Decimal) and not (amount.is_finite() and amount == amount.to_integral()):
-        raise NoticeMalformed(NAME, "An amount has a fraction of a đồng.")
-    if not 0 <= amount <= AMOUNT_VND_MAX:
-        raise NoticeMalformed(NAME, "An amount is negative or beyond all money.")
-    return int(amount)
-
-
-def _instant(text: str) -> datetime:
-    try:
-        local = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=VIETNAM)
-        return local.astimezone(UTC)
-    except (ValueError, OverflowError) as wrong:
-        raise NoticeMalformed(NAME, "The time of the transaction cannot be read.") from wrong
-
-
-@lru_cache(maxsize=256)
-def _bank_bin(brand: str) -> str:
-    """The BIN of a bank's brand name; empty where the name fits none exactly."""
-    key = search_key(brand)
-    for bank in banks.find(brand, limit=1):
-        if key in {search_key(name) for name in (bank.short_name, bank.code)}:
-            return bank.bin
-    return ""

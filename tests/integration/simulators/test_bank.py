@@ -13,7 +13,7 @@ from market import clock
 from market.simulators.bank import BankConfig, create_app
 from payments import qr
 from payments.gateways import NoticeForged, Secrets
-from payments.gateways.sepay import SePayClient, SePayGateway, confirmation_of
+from payments.gateways.sepay import LIST_PATH, SePayGateway, SePayList
 
 CODE = qr.write_vietqr("970436", "9990001112223", 85_000, memo="CHOK7M2QX", merchant_name="CO LAN")
 GATEWAY = SePayGateway(Secrets("whsec_demo_sepay"))
@@ -77,19 +77,19 @@ async def test_a_dropped_notice_is_found_in_the_list(config, running, hook) -> N
         for amount in (10_000, 20_000, 30_000):
             await client.post("/api/transfers", json={"qr_text": CODE, "amount_vnd": amount})
         await hook.wait_for(2)
-        listing = SePayClient("http://partner.test", Secrets(config.api_key), client)
-        listed = await listing.transactions_since(0)
-        rest = await listing.transactions_since(listed[0].id)
+        listing = SePayList(Secrets(config.api_key), client, "http://partner.test")
+        listed = await listing.page(0, clock.now())
+        rest = await listing.page(100_001, clock.now())
 
     told = {GATEWAY.verify(notice, clock.now()).amount_vnd for notice in hook.notices}
     assert told == {20_000, 30_000}
-    assert [confirmation_of(one).amount_vnd for one in listed] == [10_000, 20_000, 30_000]
-    assert [one.id for one in rest] == [100_002, 100_003]
+    assert [one.told.amount_vnd for one in listed.rows] == [10_000, 20_000, 30_000]
+    assert [one.told.provider_id for one in rest.rows] == ["100002", "100003"]
 
 
 async def test_the_list_wants_its_key(config, running) -> None:
     async with running(create_app(config)) as client:
-        answer = await client.get("/api/transactions")
+        answer = await client.get(LIST_PATH)
 
     assert answer.status_code == 401
 

@@ -23,4 +23,5 @@ def test_a_partner_with_a_secret_of_its_own_is_there_and_the_others_are_not() ->
 def test_in_the_demo_every_partner_is_there() -> None:
     partners = gateways_of(Settings(demo=True))
 
-    assert set(partners.by_name) == {"sepay", "vnpay", "stripe"}
+    assert set(partners.by_name) == {"sepay", "casso", "payos", "signed", "vnpay", "stripe"}
+    assert set(partners.list_of) == {"sepay", "casso", "signed"}

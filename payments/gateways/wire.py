@@ -1,0 +1,144 @@
+"""Reading what providers write: JSON that says one thing, whole đồng, Vietnamese clocks. Pure."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from payments import banks
+from payments.gateways.gateway import (
+    AMOUNT_VND_MAX,
+    VIETNAM,
+    GatewayRefused,
+    GatewayUnavailable,
+    NoticeMalformed,
+)
+from payments.text import search_key
+
+PAST_MAX, AHEAD_MAX = timedelta(days=400), timedelta(days=1)
+"""When a movement may have happened: older ones are a statement's matter, later ones a wrong clock."""
+LIST_SECONDS_MAX = 30
+_T = TypeVar("_T")
+
+
+class _Ambiguous(ValueError):
+    """A key stands twice: two readers could read two amounts."""
+
+
+def parsed(gateway: str, body: bytes) -> Any:
+    """The JSON of a body, its fractions as Decimal.
+
+    Raises: NoticeMalformed where it is not UTF-8, not JSON, too deep, or says a thing twice.
+    """
+    try:
+        return json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_unambiguous,
+            parse_float=Decimal,
+            parse_constant=_no_number,
+        )
+    except (ValueError, ArithmeticError, RecursionError) as wrong:
+        raise NoticeMalformed(gateway, f"Not plain JSON: {wrong}") from wrong
+
+
+def converted(gateway: str, given: object, kind: type[_T]) -> _T:
+    """A parsed value as `kind`.
+
+    Raises: NoticeMalformed.
+    """
+    try:
+        return msgspec.convert(given, kind)
+    except (msgspec.MsgspecError, RecursionError) as wrong:
+        raise NoticeMalformed(gateway, f"Not as documented: {wrong}") from wrong
+
+
+def whole_vnd(gateway: str, amount: int | Decimal) -> int:
+    """Whole đồng; a fraction that is zero is read as none.
+
+    Raises: NoticeMalformed for any other fraction, and for what is negative or beyond all money.
+    """
+    if signed_vnd(gateway, amount) < 0:
+        raise NoticeMalformed(gateway, "An amount is negative.")
+    return int(amount)
+
+
+def signed_vnd(gateway: str, amount: int | Decimal) -> int:
+    """As `whole_vnd`, for senders that write money out as a negative amount."""
+    if isinstance(amount, Decimal) and not amount.is_finite():
+        raise NoticeMalformed(gateway, "An amount is no number.")
+    if not -AMOUNT_VND_MAX <= amount <= AMOUNT_VND_MAX:
+        raise NoticeMalformed(gateway, "An amount is beyond all money.")
+    if amount != int(amount):
+        raise NoticeMalformed(gateway, "An amount has a fraction of a đồng.")
+    return int(amount)
+
+
+def instant(gateway: str, text: str, now: datetime) -> datetime:
+    """The UTC instant of "YYYY-MM-DD HH:mm:ss" (Vietnam's clock) or of RFC 3339.
+
+    Raises: NoticeMalformed where it is no time, or not one of the last 400 days.
+    """
+    try:
+        told = datetime.fromisoformat(text.strip())
+        aware = told.replace(tzinfo=VIETNAM) if told.tzinfo is None else told
+        happened = aware.astimezone(UTC)
+    except (ValueError, OverflowError) as wrong:
+        raise NoticeMalformed(gateway, "The time of the transaction cannot be read.") from wrong
+    if not now - PAST_MAX <= happened <= now + AHEAD_MAX:
+        raise NoticeMalformed(gateway, "The time of the transaction cannot be true.")
+    return happened
+
+
+def javascript_number(number: Decimal) -> int | float:
+    """As JavaScript writes it: without a fraction where that is zero."""
+    if number.is_finite() and abs(number) < 10**21 and number == number.to_integral():
+        return int(number)
+    return float(number)
+
+
+@lru_cache(maxsize=256)
+def bin_of_brand(brand: str) -> str:
+    """The BIN of a bank's brand name; empty where the name fits none exactly."""
+    key = search_key(brand)
+    for bank in banks.find(brand, limit=1):
+        if key in {search_key(name) for name in (bank.short_name, bank.code)}:
+            return bank.bin
+    return ""
+
+
+async def list_body(
+    gateway: str,
+    http: httpx.AsyncClient,
+    url: str,
+    params: dict[str, str | int],
+    authorization: str,
+) -> bytes:
+    """What a provider's list answers.
+
+    Raises: GatewayUnavailable (no answer, overloaded, too many calls), GatewayRefused.
+    """
+    headers = {"Authorization": authorization, "Accept": "application/json"}
+    try:
+        response = await http.get(url, params=params, headers=headers, timeout=LIST_SECONDS_MAX)
+    except httpx.HTTPError as failed:
+        raise GatewayUnavailable(gateway, "The list did not answer.") from failed
+    if response.status_code >= 500 or response.status_code == 429:
+        raise GatewayUnavailable(gateway, f"The list answered {response.status_code}.")
+    if response.status_code != 200:
+        raise GatewayRefused(gateway, "The list refused us.", reason=str(response.status_code))
+    return response.content
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Ambiguous("a key stands twice")
+    return found
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number")
