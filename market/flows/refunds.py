@@ -44,7 +44,7 @@ async def refundable(db: AsyncSession, sale: SaleRow) -> list[Refundable]:
     Raises: SaleNotPaid where nothing did.
     """
     if sale.method == "cash" or sale.paid_at is None:
-        raise SaleNotPaid(sale.id)
+        raise SaleNotPaid(sale.id, sale.state)
     if sale.payment_id is not None:
         found = await payments.refundable(db, payment_id=sale.payment_id)
     else:  # by the printed code: the sale is its receipt
