@@ -60,7 +60,7 @@ def codes_in_picture(picture: bytes) -> tuple[str, ...]:
 
     try:
         image = Image.open(io.BytesIO(picture), formats=("PNG", "JPEG", "WEBP"))
-        image.draft("L", (SIDE_PIXELS_MAX, SIDE_PIXELS_MAX))  # a JPEG is unpacked smaller
+        image.draft("L", (SIDE_PIXELS_MAX // 2, SIDE_PIXELS_MAX // 2))  # a JPEG is unpacked smaller
         if image.width * image.height > PICTURE_PIXELS_MAX:
             raise PictureTooLarge("A picture has at most 25 million pixels.")
         if image.has_transparency_data:
