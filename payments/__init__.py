@@ -16,6 +16,7 @@ from payments.checkout import (
     register_stand,
     retire_payee,
 )
+from payments.clearing.loading import Loaded, load_provider_file
 from payments.confirmation import Confirmation
 from payments.disputes import dispute_told
 from payments.errors import (
@@ -98,6 +99,7 @@ from payments.receipts import (
     receipts_to_resolve,
     takings,
 )
+from payments.reconciliation.comparing import Comparison, compare_provider_file
 from payments.refund import (
     Answered,
     AskRefund,
@@ -162,6 +164,7 @@ __all__ = [
     "ChainHeads",
     "CodeInvalid",
     "CodeTaken",
+    "Comparison",
     "Confirmation",
     "ConfirmationInvalid",
     "Entry",
@@ -180,6 +183,7 @@ __all__ = [
     "Limits",
     "LimitsInvalid",
     "Line",
+    "Loaded",
     "NotDurable",
     "NotRefundable",
     "Notice",
@@ -237,6 +241,7 @@ __all__ = [
     "chain_heads",
     "claim_refunds",
     "close_account",
+    "compare_provider_file",
     "continue_after_restore",
     "dispute_told",
     "end_refund",
@@ -251,6 +256,7 @@ __all__ = [
     "keep_notice",
     "keep_partitions",
     "limit_account",
+    "load_provider_file",
     "match_outgoing",
     "migrate",
     "new_code",
