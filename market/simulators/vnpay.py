@@ -4,7 +4,7 @@ The paths are VNPAY's own, so that every client only needs another host.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from sqlite3 import Row
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -31,6 +31,7 @@ from market.simulators.vnpay_book import (
     PageError,
     VNPayConfig,
 )
+from market.simulators.vnpay_settlement import settlement_file
 from payments import qr
 from payments.gateways import NoticeMalformed, vnpay, vnpay_api
 
@@ -232,7 +233,10 @@ async def api(
         fields = vnpay_api.texts(await request.body())
     except NoticeMalformed:
         return Response({"vnp_ResponseCode": "03", "vnp_Message": "Invalid data format"})
-    return Response(partner_.book.answer(fields, ids.new(), clock.now()))
+    answered = partner_.book.answer(fields, ids.new(), clock.now())
+    if partner_.faults.strikes("lost_answer"):
+        return Response({}, status_code=504)
+    return Response(answered)
 
 
 @post("/qrpayauth/api/merchant/get_bank_list", status_code=200)
@@ -275,7 +279,9 @@ def inside(partner_: NamedDependency[VNPay]) -> Template:
 async def control(
     request: Request[Any, Any, Any], partner_: NamedDependency[VNPay]
 ) -> dict[str, dict[str, float]] | Redirect:
-    """Misbehave: bad_hash, wrong_amount, double, lost, delay (delay_s), refund_reject, down."""
+    """Misbehave: bad_hash, wrong_amount, double, lost, delay (delay_s), lost_answer, down,
+    refund_reject, refund_off, refund_busy; refund_s and window_s set how long things take.
+    """
     return await partner.control(request, partner_.faults)
 
 
@@ -292,12 +298,23 @@ def control_end(
     return {"return_url": ended}
 
 
+@get("/control/settlement", sync_to_thread=False)
+def control_settlement(
+    partner_: NamedDependency[VNPay], day: FromQuery[date], tmn_code: FromQuery[str] = ""
+) -> Response[str]:
+    """The settlement file of a Vietnamese day, as of now."""
+    tmn = tmn_code or next(iter(partner_.config.terminals))
+    now = clock.now().timestamp()
+    made = settlement_file(partner_.store, tmn, f"{day:%Y%m%d}", at=now)
+    return Response(made, media_type="text/csv")
+
+
 def create_app(config: VNPayConfig) -> Litestar:
     """VNPAY as an app; its IPNs go out while it runs."""
     simulated = VNPay(config)
     handlers = [
         open_payment, error_page, payment_page, end_payment, api, bank_list, inside, control,
-        control_end,
+        control_end, control_settlement,
     ]  # fmt: skip
     provided = {"partner_": Provide(lambda: simulated, sync_to_thread=False)}
     return partner.app(handlers, provided, simulated.notifier, simulated.store)

@@ -14,8 +14,11 @@ from market.simulators.state import Store
 from payments.gateways import GatewayError, Secrets, vnpay, vnpay_api
 
 FAULTS = (
-    "bad_hash", "wrong_amount", "double", "lost", "delay", "delay_s", "refund_reject", "down",
+    "bad_hash", "wrong_amount", "double", "lost", "delay", "delay_s", "refund_reject",
+    "refund_off", "refund_busy", "refund_s", "window_s", "lost_answer", "down",
 )  # fmt: skip
+"""`refund_off` answers 99, as for terminals without refunds; `refund_s` and `window_s`, once set, win
+over the configuration; `lost_answer` does what it was asked and then fails."""
 FIRST_NUMBER = 15_000_001
 PAGE_MINUTES = 15
 """How long the payment page waits, and how old a CreateDate may be."""
@@ -67,6 +70,7 @@ MESSAGES = {
     "00": "Success",
     "02": "Invalid TmnCode",
     "03": "Invalid data format",
+    "08": "System is busy",
     "91": "Transaction not found",
     "93": "Invalid refund amount",
     "94": "Request is duplicate",
@@ -229,7 +233,7 @@ class Book:
             raise Refused("94")
         if fields["vnp_Command"] == "querydr":
             last = self._store.setting(f"query:{tmn}", 0)
-            if now.timestamp() - last < self._config.query_window_s:
+            if now.timestamp() - last < self._seconds("window_s", self._config.query_window_s):
                 raise Refused("94")
             self._store.set_setting(f"query:{tmn}", now.timestamp())
         self._store.run("INSERT INTO request VALUES (?, ?, ?)", *key)
@@ -271,6 +275,9 @@ class Book:
         return [{**dict(one), "status": _refund_status(one, now)} for one in found]
 
     def _refund(self, row: Row, fields: Mapping[str, str], now: datetime) -> dict[str, str]:
+        for fault, code in (("refund_off", "99"), ("refund_busy", "08")):
+            if self._faults.strikes(fault):
+                raise Refused(code)
         if row["status"] != "00":
             raise Refused("95")
         refunds = self.refunds(row, now)
@@ -284,7 +291,7 @@ class Book:
         if full and amount_vnd != row["amount_vnd"]:
             raise Refused("93")
         number = self._next_number()
-        ready = now.timestamp() + self._config.refund_s
+        ready = now.timestamp() + self._seconds("refund_s", self._config.refund_s)
         rejected = int(self._faults.strikes("refund_reject"))
         self._store.run(
             "INSERT INTO refund VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -292,6 +299,9 @@ class Book:
             ready, rejected, fields["vnp_OrderInfo"],
         )  # fmt: skip
         return self._described(row, self.refunds(row, now)[-1], "Refund success")
+
+    def _seconds(self, kind: str, configured: float) -> float:
+        return self._faults.describe()[kind].get("seconds", configured)
 
     def _next_number(self) -> int:
         number = int(self._store.setting("number", FIRST_NUMBER))
