@@ -57,6 +57,7 @@ MODULES = (
     "officials",
     "operators",
     "receipts",
+    "suspense",
     "components",
     "shell",
     "health",

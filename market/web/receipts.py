@@ -15,9 +15,12 @@ from market import people
 from market.db import Database, Viewer
 from market.web import auth
 from market.web.i18n import N_
+from payments import SettlementOutcome, suspense
 
 SINCE = timedelta(days=30)
 SHOWN_MAX = 200
+OF_NOBODY = {SettlementOutcome.ACCOUNT_UNKNOWN, SettlementOutcome.REFERENCE_REUSED}
+"""No money of an owner's waits for these, but somebody has to look."""
 WHY = {
     "late": N_("Tiền đến sau khi lần bán đã đóng. Hỏi người bán: nhận hay hoàn."),
     "duplicate_payment": N_("Lần bán này đã đủ tiền từ trước. Cần hoàn lại cho khách."),
@@ -39,6 +42,7 @@ class Waiting:
     """One receipt that waits for a person, with why and what to do."""
 
     occurred_at: datetime
+    age_days: int
     vendor_name: str
     amount_vnd: int
     outcome: str
@@ -55,15 +59,22 @@ async def receipts_page(
 ) -> Template:
     """What to look at today. Reading it is logged: the rows are of named vendors."""
     async with database.as_system() as db:
-        receipts = await payments.receipts_to_resolve(db, since=now - SINCE, limit=SHOWN_MAX)
+        receipts = await suspense.cases(db, since=now - SINCE, limit=SHOWN_MAX)
+        others = [
+            one
+            for one in await payments.receipts_to_resolve(db, since=now - SINCE, limit=SHOWN_MAX)
+            if one.outcome in OF_NOBODY
+        ]
         notices = [
             one for one in await payments.notices(db, limit=SHOWN_MAX) if one.verdict != "verified"
         ]
-        names = await _names(db, [one.owner_id for one in receipts if one.owner_id])
+        names = await _names(db, [one.owner_id for one in receipts])
         await people.log_read(db, viewer, "receipt", list(names), "đối soát", now=now)
+    listed: list[suspense.Case | payments.Receipt] = [*others, *receipts]
     shown = [
         Waiting(
             occurred_at=one.occurred_at,
+            age_days=(now - one.occurred_at).days,
             vendor_name=names.get(one.owner_id, "") if one.owner_id else "",
             amount_vnd=one.amount_vnd,
             outcome=one.outcome,
@@ -71,7 +82,7 @@ async def receipts_page(
             memo=one.memo,
             gateway=one.gateway,
         )
-        for one in receipts
+        for one in listed
     ]
     return Template("receipts.html", context={"receipts": shown, "notices": notices})
 

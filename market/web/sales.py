@@ -22,7 +22,7 @@ from market.settings import Settings
 from market.tables import SaleRow
 from market.web import auth
 from market.web.errors import documented
-from payments import banks, qr
+from payments import banks, qr, suspense
 
 Name = Annotated[str, Meta(min_length=1, max_length=150)]
 
@@ -219,12 +219,16 @@ async def takings_page(
     day = ngay or clock.local_day(now)
     shown = await _day(database, viewer, settings, stall_id, day)
     today = await _takings(database, viewer, stall_id, day)
+    async with database.as_viewer(viewer) as db:
+        place = await sales.stall_place(db, stall_id)
+        waiting = await suspense.waiting(db, place.vendor_id) if place.vendor_id else None
     context = {
         "stall": msgspec.to_builtins(stall),
         "day": day,
         "today": today,
         "sales": shown.sales,
         "receipts": shown.receipts,
+        "waiting": waiting,
     }
     return Template("takings.html", context=context)
 
