@@ -57,11 +57,8 @@ class _Transaction(msgspec.Struct, frozen=True, rename="camel"):
     virtual_account_number: str | None = None
 
 
-_CAMEL = {"bank_name": "bankName", "virtual_account": "virtualAccount"}
-
-
 class _Row(msgspec.Struct, frozen=True, rename="camel"):
-    """The same as V1 notices and the list write it."""
+    """The same as the list writes it."""
 
     id: int
     amount: int | Decimal
@@ -73,8 +70,17 @@ class _Row(msgspec.Struct, frozen=True, rename="camel"):
     virtual_account: str | None = None
 
 
-class _OldRow(_Row, frozen=True, rename=lambda name: _CAMEL.get(name, name)):
-    """V1 notices write the account's field the other way."""
+class _OldRow(msgspec.Struct, frozen=True):
+    """The same as V1 notices write it."""
+
+    id: int
+    amount: int | Decimal
+    when: str
+    bank_sub_acc_id: str | int
+    tid: str | None = None
+    description: str | None = None
+    bank_name: str | None = msgspec.field(default=None, name="bankName")
+    virtual_account: str | None = msgspec.field(default=None, name="virtualAccount")
 
 
 class _Records(msgspec.Struct, frozen=True):
@@ -217,7 +223,7 @@ class CassoList:
             return Listed(raw, wrong)
 
 
-def _as_notified(row: _Row) -> _Transaction:
+def _as_notified(row: _Row | _OldRow) -> _Transaction:
     return _Transaction(
         id=row.id,
         amount=row.amount,

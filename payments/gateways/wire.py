@@ -35,12 +35,15 @@ def parsed(gateway: str, body: bytes) -> Any:
     Raises: NoticeMalformed where it is not UTF-8, not JSON, too deep, or says a thing twice.
     """
     try:
-        return json.loads(
+        found = json.loads(
             body.decode("utf-8"),
             object_pairs_hook=_unambiguous,
             parse_float=Decimal,
             parse_constant=_no_number,
         )
+        if b"\\u" in body:  # half a surrogate pair is no letter: nobody can store or sign it
+            json.dumps(found, ensure_ascii=False, default=str).encode()
+        return found
     except (ValueError, ArithmeticError, RecursionError) as wrong:
         raise NoticeMalformed(gateway, f"Not plain JSON: {wrong}") from wrong
 
