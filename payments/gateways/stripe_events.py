@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from payments.confirmation import Confirmation
+from payments.gateways import wire
 from payments.gateways.gateway import (
+    AMOUNT_VND_MAX,
     BODY_LENGTH_MAX,
     Notice,
     NoticeForged,
@@ -83,6 +85,7 @@ def verified(notice: Notice, secrets: Secrets, now: datetime) -> Event:
     if len(notice.body) > BODY_LENGTH_MAX:
         raise NoticeMalformed(NAME, "The event is larger than any of ours.")
     _verify_signature(secrets, notice, now)
+    wire.parsed(NAME, notice.body)  # says nothing twice
     try:
         return _EVENT.decode(notice.body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as wrong:
@@ -106,7 +109,7 @@ def confirmation_of(event: Event, now: datetime) -> Confirmation | None:
         at = datetime.fromtimestamp(event.created, UTC) if event.created else now
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, OverflowError, OSError) as wrong:
         raise NoticeMalformed(NAME, f"Not an object of Stripe: {wrong}") from wrong
-    if thing.currency != CURRENCY or thing.amount <= 0:
+    if thing.currency != CURRENCY or not 0 < thing.amount <= AMOUNT_VND_MAX:
         raise NoticeMalformed(NAME, "The event is not about đồng.")
     if event.type in _PAYMENTS:
         return _paid(event, thing, at)
