@@ -22,8 +22,10 @@ KEY_PREFIX = "cho_"
 """So that scanners of published code recognise a key of ours."""
 KEY_BYTES = 32
 NAME_LENGTH_MAX = 100
-OWN_GATEWAYS = frozenset({"sepay", "vnpay", "stripe", "cash", "sandbox"})
-"""Names under which this market itself records what it verified."""
+OWN_GATEWAYS = frozenset(
+    {"sepay", "casso", "payos", "signed", "vnpay", "stripe", "cash", "sandbox"}
+)
+"""Names under which this market itself records what it verified; also the first words of such."""
 _GATEWAY = re.compile(r"[a-z][a-z0-9_-]{1,31}")
 
 FRESH_SECONDS = 3.0
@@ -208,7 +210,7 @@ def _check(integrator: Integrator) -> None:
         raise IntegratorInvalid("name", "it has characters that cannot be shown")
     if _GATEWAY.fullmatch(integrator.gateway) is None:
         raise IntegratorInvalid("gateway", "2 to 32 small letters, digits, - or _")
-    if integrator.gateway in OWN_GATEWAYS:
+    if integrator.gateway.partition("-")[0] in OWN_GATEWAYS:
         raise IntegratorInvalid("gateway", "the market uses this name itself")
     for bank_bin in integrator.bank_bins:
         banks.bank(bank_bin)

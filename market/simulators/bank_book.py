@@ -5,7 +5,7 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ RETRY_MINUTES = (1, 1, 2, 3, 5, 8, 13)
 """SePay's pauses before each further try."""
 FAULTS = ("drop", "double", "delay", "delay_s", "forge", "corrupt")
 FIRST_ID = 100_001
+AGO_S_MAX = 30 * 86_400
 _AMOUNT = re.compile(rb'("(?:transferAmount|amount|amount_vnd)":-?)')
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS account (
@@ -81,6 +82,8 @@ class SendMoney(msgspec.Struct, frozen=True, kw_only=True):
     """"out": the account pays somebody, as for a refund."""
     forms: tuple[str, ...] = ()
     """Which services tell of it, and how; none: those that are set."""
+    ago_s: float = 0
+    """How long ago it was booked: its notice is so late."""
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -153,7 +156,7 @@ class Bank:
         with self.store.transaction():
             row = self.store.row("SELECT max(id) AS id FROM transfer")
             number = max((row["id"] if row and row["id"] else 0) + 1, FIRST_ID)
-            notice = self._notice(number, made, now)
+            notice = self._notice(number, made, now - timedelta(seconds=wanted.ago_s))
             self.store.run(
                 "INSERT INTO transfer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 number, request_id, made.direction, made.bank_bin, made.account_no,
@@ -195,6 +198,8 @@ class Bank:
         if not 0 < wanted.amount_vnd <= qr.AMOUNT_VND_MAX:
             raise TransferRefused("Số tiền phải từ 1 đến 499.999.999 đồng.")
         _require_forms(wanted.forms)
+        if not 0 <= wanted.ago_s <= AGO_S_MAX:
+            raise TransferRefused("Chỉ ghi sổ trễ tối đa 30 ngày.")
         if wanted.direction not in ("in", "out"):
             raise TransferRefused("Chiều chuyển tiền chỉ là in hoặc out.")
         return wanted

@@ -1,9 +1,14 @@
 """A small market behind the real application: one hall, stalls, a vendor with a verified account."""
 
 import json
+import os
 import secrets
+import signal
+import socket
+import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -11,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import dramatiq
+import httpx
 import pytest
 from dramatiq.brokers.stub import StubBroker
 from litestar.testing import AsyncTestClient
@@ -21,7 +27,7 @@ from market.app import create_app
 from market.db import Database
 from market.flows import JOBS, Context
 from market.relay import Relay
-from market.settings import Settings
+from market.settings import Settings, as_environment
 from market.tables import (
     HallRow,
     MembershipRow,
@@ -63,6 +69,47 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         stripe_key="sk_test_of_a_test",
         stripe_webhook_secret="whsec_stripe_test",
     )
+
+
+Start = Callable[..., str]
+
+
+@pytest.fixture
+def start(settings: Settings) -> Iterator[Start]:
+    """Runs a command of the market as a process of its own on a free port; its address."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def begin(*command: str, told: Settings = settings) -> str:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        running.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "market.cli", *command, "--port", str(port)],
+                env=as_environment(told), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        )  # fmt: skip
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                if httpx.get(f"{url}/health", timeout=2).status_code == 200:
+                    return url
+            except httpx.HTTPError:
+                assert time.monotonic() < deadline, f"{command} did not start"
+                time.sleep(0.1)
+
+    yield begin
+    for process in running:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.fixture
+def simulate(start: Start) -> Callable[[str], str]:
+    """Runs one simulated partner as a process of its own; its address."""
+    return lambda name: start("simulate", name)
 
 
 @pytest.fixture

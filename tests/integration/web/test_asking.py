@@ -1,54 +1,13 @@
 """What no notice told is asked for: the bank's list, and VNPAY's querydr, from real simulators."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
-import pytest
 
 from market import clock
 from market.flows import JOBS, Context
-from market.settings import as_environment
-
-
-@pytest.fixture
-def simulate(settings) -> Iterator[Callable[[str], str]]:
-    """Runs one simulated partner as a process of its own; its address."""
-    running: list[subprocess.Popen[bytes]] = []
-
-    def start(name: str) -> str:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        running.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "market.cli", "simulate", name, "--port", str(port)],
-                env=as_environment(settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        )  # fmt: skip
-        url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                if httpx.get(f"{url}/health", timeout=2).status_code == 200:
-                    return url
-            except httpx.HTTPError:
-                assert time.monotonic() < deadline, f"{name} did not start"
-                time.sleep(0.1)
-
-    yield start
-    for process in running:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 async def run(job, database, settings, later=timedelta(0)):
