@@ -186,6 +186,16 @@ class NotCorrectable(EInvoiceError):
         self.state = state
 
 
+class NotPossible(EInvoiceError):
+    """A move the law or the state of an invoice does not allow. `why` says it."""
+
+    code = "correction_not_possible"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"That is not possible: {why}.")
+        self.why = why
+
+
 class TooLateToName(EInvoiceError):
     """A buyer may be named on the day of the sale only."""
 
@@ -221,6 +231,16 @@ class SealInvalid(EInvoiceError):
         )
         self.reason = reason
         self.detail = detail
+
+
+class SignerFailed(EInvoiceError):
+    """A key file cannot be opened, or a token or service made a signature that does not hold."""
+
+    code = "signer_failed"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"Nothing was signed: {why}.")
+        self.why = why
 
 
 class MessageTooLarge(EInvoiceError):

@@ -51,14 +51,18 @@ def cite(reference: str, on: date) -> str:
 
 
 def named_in(text: str) -> list[Instrument]:
-    """The instruments a text names, by id or by number."""
-    numbers, ids = set(_NUMBERED.findall(text)), set(_ID.findall(text))
-    return [one for one in by_id().values() if one.id in ids or one.number in numbers]
+    """The instruments a rule's source names, by id or by number."""
+    ids = set(_ID.findall(text))
+    return [one for one in by_id().values() if one.id in ids or one.number in text]
 
 
 def repealed_in(text: str, on: date) -> list[Instrument]:
-    """The instruments a text names that have no force on a day."""
-    return [one for one in named_in(text) if not one.is_in_force(on)]
+    """The instruments a text names by their number that are repealed on a day."""
+    return [
+        one
+        for one in by_id().values()
+        if one.repealed is not None and one.repealed <= on and one.number in text
+    ]
 
 
 def spelled(source: str) -> str:

@@ -1,22 +1,28 @@
-"""Who signs: one protocol, a key in memory, keys in a folder, certificates for demonstrations."""
+"""Who signs: one protocol for a key in memory, a PKCS#12 file, a token, a remote service, a folder."""
 
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
+
+from einvoice.errors import SignerFailed
 
 KEY_BITS = 2048
 DEMO_DAYS = 3 * 365
 COMMON_NAME_BYTES_MAX = 64
-_HOLDER = re.compile(r"MST:([0-9]{10}(-[0-9]{3})?|[0-9]{12})")
+_HOLDER = re.compile(r"MST:\s*([0-9]{10}(-[0-9]{3})?|[0-9]{12,13})")
+_PERSON = re.compile(r"[A-ZĐ]{2,8}:\s*([0-9]{12})")
 
 
 class Signer(Protocol):
@@ -40,6 +46,74 @@ class KeySigner:
     def sign(self, data: bytes) -> bytes:
         """RSA PKCS#1 v1.5 over SHA-256."""
         return self.key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+
+
+class TokenKey(Protocol):
+    """A private key inside a token, shaped as PKCS#11 libraries for Python shape it."""
+
+    def sign(self, data: bytes, *, mechanism: Any) -> bytes:
+        """Sign with this mechanism; the key never leaves the token."""
+
+
+@dataclass(frozen=True)
+class TokenSigner:
+    """A signer whose key is in a PKCS#11 token; the session and its PIN are the caller's.
+
+    `mechanism` is the library's name for RSA PKCS#1 v1.5 over SHA-256 (CKM_SHA256_RSA_PKCS).
+    """
+
+    token_key: TokenKey
+    certificate: x509.Certificate
+    mechanism: Any
+
+    def sign(self, data: bytes) -> bytes:
+        """RSA PKCS#1 v1.5 over SHA-256, made by the token. Raises: SignerFailed."""
+        return checked_value(
+            self.certificate, data, self.token_key.sign(data, mechanism=self.mechanism)
+        )
+
+
+@dataclass(frozen=True)
+class RemoteSigner:
+    """A signer whose key is with a service: it gets the SHA-256 of the data, never the invoice.
+
+    `call` sends the 32 bytes and gives back the signature; what it raises goes through.
+    """
+
+    call: Callable[[bytes], bytes]
+    certificate: x509.Certificate
+
+    def sign(self, data: bytes) -> bytes:
+        """RSA PKCS#1 v1.5 over SHA-256, made by the service. Raises: SignerFailed."""
+        return checked_value(self.certificate, data, self.call(hashlib.sha256(data).digest()))
+
+
+def checked_value(certificate: x509.Certificate, data: bytes, value: bytes) -> bytes:
+    """A signature somebody else made, if it holds: a wrong one must never reach an invoice.
+
+    Raises: SignerFailed.
+    """
+    key = certificate.public_key()
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise SignerFailed("the certificate has no RSA key")
+    try:
+        key.verify(value, data, padding.PKCS1v15(), hashes.SHA256())
+    except InvalidSignature as error:
+        raise SignerFailed("the signature was not made with the certificate's key") from error
+    return value
+
+
+def signer_from_pkcs12(content: bytes, password: str) -> KeySigner:
+    """The signer in a PKCS#12 file (.p12, .pfx). Raises: SignerFailed."""
+    try:
+        key, certificate, _ = pkcs12.load_key_and_certificates(content, password.encode())
+    except ValueError as error:
+        raise SignerFailed("the file or its password is wrong") from error
+    if not isinstance(key, rsa.RSAPrivateKey) or certificate is None:
+        raise SignerFailed("the file has no RSA key with its certificate")
+    if key.public_key() != certificate.public_key():
+        raise SignerFailed("key and certificate do not belong together")
+    return KeySigner(key, certificate)
 
 
 @dataclass(frozen=True)
@@ -116,11 +190,21 @@ def make_demo_certificate(
 
 
 def holder_of(certificate: x509.Certificate) -> str:
-    """The tax id a certificate was issued for; empty if its UID names none."""
-    for attribute in certificate.subject.get_attributes_for_oid(NameOID.USER_ID):
-        match = _HOLDER.fullmatch(str(attribute.value))
-        if match:
-            return match[1]
+    """The tax id a certificate was issued for; empty if its UID names none.
+
+    Certificates of persons may name a personal id instead (CCCD:…): how is not settled, so any
+    prefix before twelve digits is read, after `MST:` has been looked for.
+    """
+    texts = [
+        str(attribute.value)
+        for attribute in certificate.subject.get_attributes_for_oid(NameOID.USER_ID)
+    ]
+    for pattern in (_HOLDER, _PERSON):
+        for text in texts:
+            match = pattern.fullmatch(text.strip())
+            if match:
+                digits = match[1]
+                return f"{digits[:10]}-{digits[10:]}" if len(digits) == 13 else digits
     return ""
 
 

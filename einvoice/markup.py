@@ -6,6 +6,7 @@ from einvoice.errors import DocumentInvalid
 
 BYTES_MAX = 2_000_000
 """One message. Source: QĐ 1450/QĐ-TCT, part II."""
+Element = etree._Element
 XML_NAMESPACE = "{http://www.w3.org/XML/1998/namespace}"
 _ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", "\r": "&#13;"}

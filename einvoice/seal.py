@@ -29,6 +29,9 @@ C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 ENVELOPED = f"{DSIG}enveloped-signature"
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
+RSA_SHA1 = f"{DSIG}rsa-sha1"
+SHA1 = f"{DSIG}sha1"
+"""Both only in archives: read where asked to, never written."""
 _NS = f"{{{DSIG}}}"
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _XML_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -63,6 +66,26 @@ class Sealed:
     signed_at: datetime
     elements: tuple[etree._Element, ...]
     """The covered elements, in the order of `Place.data`."""
+    is_archive: bool = False
+    """Made with SHA-1, as documents of the first years were."""
+    others: tuple[x509.Certificate, ...] = ()
+    """Further certificates that came along: perhaps who issued the first."""
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What is needed to judge one signature of a document."""
+
+    by_id: dict[str, etree._Element]
+    archive: bool
+
+    @property
+    def digests(self) -> set[str]:
+        return {SHA256, SHA1} if self.archive else {SHA256}
+
+    @property
+    def methods(self) -> set[str]:
+        return {RSA_SHA256, RSA_SHA1} if self.archive else {RSA_SHA256}
 
 
 # ── Signing ─────────────────────────────────────────────────────────────────────────────────────
@@ -155,41 +178,73 @@ def _base64(content: bytes) -> str:
 # ── Verifying ───────────────────────────────────────────────────────────────────────────────────
 
 
-def verify(document: bytes, place: Place, bytes_max: int = BYTES_MAX) -> Sealed:
+def verify(
+    document: bytes, place: Place, bytes_max: int = BYTES_MAX, *, archive: bool = False
+) -> Sealed:
     """Check the signature at one place of a document.
 
     The certificate is checked as of the signing time; who vouches for it is the caller's question.
+    With `archive` signatures with SHA-1 are read too.
     Raises: SealInvalid, DocumentInvalid.
     """
-    return verify_in(parsed(document, bytes_max), place)
+    return verify_in(parsed(document, bytes_max), place, archive=archive)
 
 
-def verify_in(root: etree._Element, place: Place) -> Sealed:
+def verify_in(root: etree._Element, place: Place, *, archive: bool = False) -> Sealed:
     """The same for a document that is parsed. Raises: SealInvalid, DocumentInvalid."""
-    by_id = _ids(root)
-    signature = _signature(root, place.holder)
+    return verify_at(root, place, ids(root), archive=archive)
+
+
+def verify_at(
+    base: etree._Element,
+    place: Place,
+    by_id: dict[str, etree._Element],
+    *,
+    archive: bool = False,
+) -> Sealed:
+    """The same for one part of a larger document, e.g. one invoice of a message.
+
+    The paths of `place` begin at `base`; `by_id` are the `ids` of the whole document.
+    Raises: SealInvalid, DocumentInvalid.
+    """
+    reading = _Reading(by_id, archive)
+    signature = _signature(base, place.holder)
     info = _one(signature, "SignedInfo")
-    _expect(_one(info, "CanonicalizationMethod"), C14N)
-    _expect(_one(info, "SignatureMethod"), RSA_SHA256)
-    covered = [_referenced(one, by_id, signature) for one in info.findall(f"{_NS}Reference")]
-    elements = tuple(_must_cover(root, path, covered) for path in place.data)
-    certificate = _certificate(signature)
-    key = certificate.public_key()
-    if not isinstance(key, rsa.RSAPublicKey) or key.key_size < KEY_BITS_MIN:
-        raise SealInvalid("key", "not RSA of 2048 bits or more")
-    try:
-        key.verify(
-            _decoded(_one(signature, "SignatureValue")),
-            canonical(info),
-            padding.PKCS1v15(),
-            hashes.SHA256(),
-        )
-    except InvalidSignature as error:
-        raise SealInvalid("signature", "the value was not made with this key") from error
+    _expect(_one(info, "CanonicalizationMethod"), {C14N})
+    method = _expect(_one(info, "SignatureMethod"), reading.methods)
+    covered = [_referenced(one, reading, signature) for one in info.findall(f"{_NS}Reference")]
+    elements = tuple(_must_cover(base, path, covered) for path in place.data)
+    certificate, *others = _certificates(signature)
+    _check_value(signature, info, certificate, method)
     signed_at = _signing_time(signature, covered)
     if not certificate.not_valid_before_utc <= signed_at <= certificate.not_valid_after_utc:
         raise SealInvalid("certificate_expired", f"signed at {signed_at.isoformat()}")
-    return Sealed(certificate, holder_of(certificate), signed_at, elements)
+    return Sealed(
+        certificate,
+        holder_of(certificate),
+        signed_at,
+        elements,
+        is_archive=_is_archive(info),
+        others=tuple(others),
+    )
+
+
+def _check_value(
+    signature: etree._Element, info: etree._Element, certificate: x509.Certificate, method: str
+) -> None:
+    key = certificate.public_key()
+    if not isinstance(key, rsa.RSAPublicKey) or key.key_size < KEY_BITS_MIN:
+        raise SealInvalid("key", "not RSA of 2048 bits or more")
+    hashed = hashes.SHA1() if method == RSA_SHA1 else hashes.SHA256()  # noqa: S303 - archives
+    value = _decoded(_one(signature, "SignatureValue"))
+    try:
+        key.verify(value, canonical(info), padding.PKCS1v15(), hashed)
+    except InvalidSignature as error:
+        raise SealInvalid("signature", "the value was not made with this key") from error
+
+
+def _is_archive(info: etree._Element) -> bool:
+    return any(one.get("Algorithm") in {RSA_SHA1, SHA1} for one in info.iter())
 
 
 def is_signed(root: etree._Element, place: Place) -> bool:
@@ -197,7 +252,8 @@ def is_signed(root: etree._Element, place: Place) -> bool:
     return root.find(f"{place.holder}/{_NS}Signature") is not None
 
 
-def _ids(root: etree._Element) -> dict[str, etree._Element]:
+def ids(root: etree._Element) -> dict[str, etree._Element]:
+    """Every Id of a document. Raises: SealInvalid if one stands twice: a way to wrap signatures."""
     found: dict[str, etree._Element] = {}
     for node in root.iter():
         identifier = node.get("Id")
@@ -219,10 +275,10 @@ def _signature(root: etree._Element, holder: str) -> etree._Element:
 
 
 def _referenced(
-    reference: etree._Element, by_id: dict[str, etree._Element], signature: etree._Element
+    reference: etree._Element, reading: _Reading, signature: etree._Element
 ) -> etree._Element:
     uri = reference.get("URI") or ""
-    node = by_id.get(uri[1:]) if uri.startswith("#") else None
+    node = reading.by_id.get(uri[1:]) if uri.startswith("#") else None
     if node is None:
         raise SealInvalid("reference", uri or "the whole document")
     if node is signature or any(above is node for above in signature.iterancestors()):
@@ -230,8 +286,9 @@ def _referenced(
     for transform in reference.iterfind(f"{_NS}Transforms/{_NS}Transform"):
         if transform.get("Algorithm") not in {ENVELOPED, C14N} or len(transform):
             raise SealInvalid("algorithm", str(transform.get("Algorithm")))
-    _expect(_one(reference, "DigestMethod"), SHA256)
-    if hashlib.sha256(canonical(node)).digest() != _decoded(_one(reference, "DigestValue")):
+    method = _expect(_one(reference, "DigestMethod"), reading.digests)
+    digest = hashlib.sha1 if method == SHA1 else hashlib.sha256
+    if digest(canonical(node)).digest() != _decoded(_one(reference, "DigestValue")):
         raise SealInvalid("digest", uri)
     return node
 
@@ -244,16 +301,19 @@ def _must_cover(root: etree._Element, path: str, covered: list[etree._Element]) 
 
 
 def _signing_time(signature: etree._Element, covered: list[etree._Element]) -> datetime:
-    path = f"{_NS}SignatureProperties/{_NS}SignatureProperty"
-    for box in signature.findall(f"{_NS}Object"):
-        if not any(one is box for one in covered):
-            continue
-        for property_ in box.findall(path):
-            time = property_.find(f"{_NS}SigningTime")
-            if time is None or property_.get("Target") != f"#{signature.get('Id')}":
-                continue
-            return _instant((time.text or "").strip())
-    raise SealInvalid("signing_time", "it is missing or not signed")
+    """The only signing time inside this signature, and it must be signed itself.
+
+    Some sign the Object, some what is inside it; Target must not name anything but this signature.
+    """
+    inside = [one for one in covered if any(above is signature for above in one.iterancestors())]
+    times = [time for box in inside for time in box.iter(f"{_NS}SigningTime", "SigningTime")]
+    if len(set(times)) != 1:
+        raise SealInvalid("signing_time", "it is missing, doubled or not signed")
+    property_ = times[0].getparent()
+    target = "" if property_ is None else property_.get("Target") or ""
+    if target.startswith("#") and target != f"#{signature.get('Id')}":
+        raise SealInvalid("signing_time", f"it is said of {target}")
+    return _instant((times[0].text or "").strip())
 
 
 def _instant(text: str) -> datetime:
@@ -265,10 +325,13 @@ def _instant(text: str) -> datetime:
         raise SealInvalid("signing_time", text) from error
 
 
-def _certificate(signature: etree._Element) -> x509.Certificate:
+def _certificates(signature: etree._Element) -> list[x509.Certificate]:
     data = _one(_one(signature, "KeyInfo"), "X509Data")
+    found = data.findall(f"{_NS}X509Certificate")
+    if not found:
+        raise SealInvalid("structure", "X509Certificate is missing")
     try:
-        return x509.load_der_x509_certificate(_decoded(_one(data, "X509Certificate")))
+        return [x509.load_der_x509_certificate(_decoded(one)) for one in found]
     except ValueError as error:
         raise SealInvalid("certificate", "it cannot be read") from error
 
@@ -280,13 +343,20 @@ def _one(parent: etree._Element, name: str) -> etree._Element:
     return found[0]
 
 
-def _expect(node: etree._Element, algorithm: str) -> None:
-    if node.get("Algorithm") != algorithm or len(node):
-        raise SealInvalid("algorithm", str(node.get("Algorithm")))
+def _expect(node: etree._Element, algorithms: set[str]) -> str:
+    algorithm = node.get("Algorithm") or ""
+    if algorithm not in algorithms or len(node):
+        raise SealInvalid("algorithm", algorithm)
+    return algorithm
 
 
 def _decoded(node: etree._Element) -> bytes:
+    """Base64 in its one canonical spelling; white space is no part of it."""
+    text = "".join((node.text or "").split())
     try:
-        return base64.b64decode("".join((node.text or "").split()), validate=True)
+        content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise SealInvalid("base64", str(node.tag)) from error
+    if len(node) or _base64(content) != text:
+        raise SealInvalid("base64", str(node.tag))
+    return content

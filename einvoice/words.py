@@ -2,6 +2,7 @@
 
 import unicodedata
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 
 DIGITS = ("không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín")
 BILLION = 10**9
@@ -27,7 +28,8 @@ _FOLDED = {
     "nhăm": "lăm",
     "bẩy": "bảy",
 }
-_SILENT = {"chẵn", "đồng"}
+_SILENT = {"chẵn", "đồng", "việt", "nam", "vnđ", "vnd"}
+_STOPS = str.maketrans(dict.fromkeys(".,;:/!()*–-", " "))
 
 
 def amount_in_words(amount_vnd: int, spelling: Spelling = NORTH) -> str:
@@ -35,6 +37,26 @@ def amount_in_words(amount_vnd: int, spelling: Spelling = NORTH) -> str:
     spoken = number_in_words(abs(amount_vnd), spelling)
     text = f"âm {spoken} đồng" if amount_vnd < 0 else f"{spoken} đồng"
     return text[0].upper() + text[1:]
+
+
+FOREIGN = {"USD": ("đô la Mỹ", "xu"), "EUR": ("ơ rô", "xu")}
+"""Unit and hundredth. Source: Decree 254/2026, Annex 8.c.2 for USD."""
+
+
+def foreign_in_words(amount: Decimal, currency: str, spelling: Spelling = NORTH) -> str:
+    """An amount of another currency: 13,800.25 USD is “… đô la Mỹ và hai mươi lăm xu”."""
+    unit, part = FOREIGN[currency]
+    hundredths = int((abs(amount) * 100).to_integral_value(ROUND_HALF_UP))
+    whole, rest = divmod(hundredths, 100)
+    text = f"{number_in_words(whole, spelling)} {unit}"
+    text += f" và {number_in_words(rest, spelling)} {part}" if rest else ""
+    text = f"âm {text}" if amount < 0 else text
+    return text[0].upper() + text[1:]
+
+
+def same_foreign_words(text: str, amount: Decimal, currency: str) -> bool:
+    """Whether words mean this amount of another currency."""
+    return folded(text) == folded(foreign_in_words(amount, currency))
 
 
 def number_in_words(number: int, spelling: Spelling = NORTH) -> str:
@@ -54,7 +76,7 @@ def same_words(text: str, amount_vnd: int) -> bool:
 
 def folded(text: str) -> str:
     """Words without what may differ: case, stops, “chẵn”, “đồng”, regional words."""
-    plain = unicodedata.normalize("NFC", text).casefold().replace(",", " ").replace(".", " ")
+    plain = unicodedata.normalize("NFC", text).casefold().translate(_STOPS)
     words = (_FOLDED.get(word, word) for word in plain.split())
     return " ".join(word for word in words if word not in _SILENT)
 

@@ -1,0 +1,68 @@
+"""Any invoice XML or message, told what is right and wrong with it; nothing is raised for bad input.
+
+`inspect` reads what the published tables, the law of the day of issue and the signatures say. Data
+are believed only where a signature covers them or another part of the document confirms them.
+"""
+
+from datetime import datetime
+
+from einvoice import markup
+from einvoice.errors import DocumentInvalid
+from einvoice.inspection import invoices, messages, signatures, structure
+from einvoice.inspection.invoices import Setting
+from einvoice.inspection.report import Remark, Report, Sheet, SignatureView, Verdict
+from einvoice.inspection.signatures import NOBODY, Trust
+
+_UNREADABLE = {
+    "well-formed": "không phải XML đúng cấu trúc",
+    "bytes": "tệp lớn hơn 2 MB",
+    "DTD": "có DTD hoặc bảng mã khác UTF-8, không được phép",
+    "UTF-8": "không phải UTF-8",
+    "processing instruction": "có lệnh xử lý hoặc thực thể, không được phép",
+}
+PAYLOADS = ("TBao", "TKhai", "BTHDLieu")
+
+
+def inspect(document: bytes, *, now: datetime | None = None, trust: Trust = NOBODY) -> Report:
+    """What is right and wrong with a document. `now` finds dates in the future, `trust` strangers."""
+    sheet = Sheet("document")
+    try:
+        root = markup.parsed(document)
+    except DocumentInvalid as error:
+        sheet.wrong(
+            "structure.unreadable",
+            f"Không đọc được tài liệu: {_unreadable(error.why)}.",
+            remedy="Lấy lại tệp XML gốc (UTF-8, không DTD, tối đa 2 MB).",
+            source="F1450",
+        )
+        return Report("unknown", sheet)
+    sheet.where = str(root.tag)
+    structure.white_space(sheet, root)
+    setting = Setting(now=now, trust=trust, by_id=signatures.document_ids(sheet, root))
+    report = _report(root, sheet, setting)
+    signatures.strays(sheet, root, setting.known_signatures)
+    return report
+
+
+def _unreadable(why: str) -> str:
+    return next((text for word, text in _UNREADABLE.items() if word in why), why)
+
+
+def _report(root: markup.Element, sheet: Sheet, setting: Setting) -> Report:
+    if root.tag == "HDon":
+        invoices.check(sheet, root, setting)
+        return Report("invoice", sheet)
+    if root.tag == "TDiep":
+        messages.check_message(sheet, root, setting)
+        return Report("message", sheet)
+    if root.tag in PAYLOADS:
+        return messages.alone(root, sheet, setting)
+    sheet.wrong(
+        "structure.root",
+        f"Thẻ gốc “{root.tag}” không phải hóa đơn (HDon) hay thông điệp (TDiep).",
+        source="F1450",
+    )
+    return Report("unknown", sheet)
+
+
+__all__ = ["Remark", "Report", "SignatureView", "Trust", "Verdict", "inspect"]

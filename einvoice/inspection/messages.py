@@ -1,0 +1,267 @@
+"""Messages (TDiep) and what travels alone: notices, registrations, summary tables."""
+
+import re
+
+from lxml import etree
+
+from einvoice import kinds, layout, seal
+from einvoice.inspection import invoices, signatures, structure
+from einvoice.inspection.invoices import Setting
+from einvoice.inspection.reading import number, said
+from einvoice.inspection.report import Report, Sheet
+from einvoice.kinds import KINDS, LATER, WHOLE_MESSAGE, Kind
+from einvoice.seal import Place
+
+SOURCE = "F1450"
+_PARTNER = re.compile(r"TCT|[VK]?([0-9]{10}|[0-9]{12}|[0-9]{13})")
+_ID = re.compile(r"(TCT|[VK]?([0-9]{10}|[0-9]{12}|[0-9]{13}))[0-9A-F]{32}")
+PARTS_MAX = 2_000
+"""Invoices of one message that are looked at one by one: a message has 2 MB."""
+_BOXES = {1: "LCMa", 3: "LHDKMa", 4: "LBTHKXDau", 5: "LBTHXDau", 7: "LHDMTTien", 9: "KHLKhac"}
+_NOTICES = {"04/SS-HĐĐT": 300, "01/TB-KTDL": 204, "01/TB-HĐSS": 301, "01/TB-SSĐT": 301}
+
+
+def check_message(sheet: Sheet, root: etree._Element, setting: Setting) -> None:
+    """Check a TDiep element."""
+    structure.check(sheet, root, "TDiep", layout.ANY)
+    general, data = root.find("TTChung"), root.find("DLieu")
+    text = said(general, "MLTDiep")
+    kind = KINDS.get(int(text)) if re.fullmatch(r"-?[0-9]{1,4}", text) else None
+    sheet.facts.update(
+        {
+            "message_kind": text,
+            "message_name": kind.name if kind else "",
+            "message_id": said(general, "MTDiep"),
+            "refers_to": said(general, "MTDTChieu"),
+            "tax_id": said(general, "MST"),
+            "count": said(general, "SLuong"),
+        }
+    )
+    if general is None or data is None:
+        return
+    _header(sheet, general, kind, text)
+    if kind is None:
+        if text.lstrip("-").isdigit() and int(text) in LATER:
+            sheet.note(
+                "message.kind", f"Loại {text} có thật, nội dung chưa có bảng công bố để đối chiếu."
+            )
+        elif text:
+            sheet.wrong("message.kind", f"Không có loại thông điệp {text[:10]}.", "TTChung/MLTDiep",
+                        "", SOURCE)  # fmt: skip
+        return
+    _payload(sheet, root, general, data, kind, setting)
+
+
+def _header(sheet: Sheet, general: etree._Element, kind: Kind | None, text: str) -> None:
+    before = len(sheet.remarks)
+    for tag in ("MNGui", "MNNhan"):
+        partner = said(general, tag)
+        if partner and not _PARTNER.fullmatch(partner) and text != "-1":
+            sheet.wrong("message.partner", f"{tag} “{partner[:20]}” không phải TCT, V/K + mã số thuế.",
+                        f"TTChung/{tag}", "", SOURCE)  # fmt: skip
+    identifier, sender = said(general, "MTDiep"), said(general, "MNGui")
+    if identifier and not _ID.fullmatch(identifier):
+        sheet.wrong("message.id", "Mã thông điệp không phải nơi gửi + 32 ký tự hex in hoa.",
+                    "TTChung/MTDiep", "", SOURCE)  # fmt: skip
+    elif identifier and sender and not identifier.startswith(sender):
+        sheet.wrong("message.id", "Mã thông điệp không bắt đầu bằng mã nơi gửi.", "TTChung/MTDiep", "",
+                    SOURCE)  # fmt: skip
+    refers = said(general, "MTDTChieu")
+    if kind is not None and kind.is_reply and not refers and kind.number not in (-1, 999):
+        sheet.wrong("message.refers_to", "Phản hồi không nói trả lời thông điệp nào (MTDTChieu).",
+                    "TTChung/MTDTChieu", "", SOURCE)  # fmt: skip
+    if refers and not _ID.fullmatch(refers):
+        sheet.wrong("message.refers_to", "MTDTChieu không phải mã thông điệp.", "TTChung/MTDTChieu", "",
+                    SOURCE)  # fmt: skip
+    if not any(one.verdict == "wrong" for one in sheet.remarks[before:]):
+        sheet.right("message.header", "Phần đầu thông điệp đúng.", "TTChung", SOURCE)
+
+
+def _payload(
+    sheet: Sheet,
+    root: etree._Element,
+    general: etree._Element,
+    data: etree._Element,
+    kind: Kind,
+    setting: Setting,
+) -> None:
+    strangers = {str(one.tag) for one in data if one.tag != kind.payload}
+    items = data.findall(kind.payload)
+    if kind.number == -1:
+        return
+    if strangers:
+        sheet.wrong("message.payload", f"Loại {kind.number} chỉ mang {kind.payload}, có "
+                    f"{', '.join(sorted(strangers))[:80]}.", "DLieu", "", SOURCE)  # fmt: skip
+    if not items:
+        sheet.wrong("message.payload", f"DLieu không có {kind.payload}.", "DLieu", "", SOURCE)
+    elif len(items) > 1 and not kind.many:
+        sheet.wrong("message.payload", f"Loại {kind.number} chỉ mang một {kind.payload}.", "DLieu", "",
+                    SOURCE)  # fmt: skip
+    _count(sheet, general, items, kind)
+    place = WHOLE_MESSAGE.get(kind.number)
+    if place is not None:
+        _whole(sheet, root, general, place, setting)
+    if kind.payload == "HDon":
+        _invoices(sheet, general, items, kind, setting)
+    for one in items if kind.payload != "HDon" else ():
+        check_payload(sheet, one, kind, setting, said(general, "MST"))
+
+
+def _count(sheet: Sheet, general: etree._Element, items: list[etree._Element], kind: Kind) -> None:
+    told = number(general, "SLuong")
+    if told is not None and told != len(items) and not (kind.is_reply and kind.payload == "TBao"):
+        sheet.wrong("message.count", f"SLuong ghi {told}, thông điệp có {len(items)}.",
+                    "TTChung/SLuong", "", SOURCE)  # fmt: skip
+
+
+def _whole(
+    sheet: Sheet, root: etree._Element, general: etree._Element, place: Place, setting: Setting
+) -> None:
+    setting.known_signatures.update(root.findall(f"{place.holder}/{{{seal.DSIG}}}Signature"))
+    sealed = signatures.check(
+        sheet, root, place, setting.by_id, name="người nộp thuế trên thông điệp",
+        trust=setting.trust, now=setting.now,
+    )  # fmt: skip
+    own = said(general, "MST")
+    if sealed is not None and sealed.tax_id and not signatures.is_same_person(sealed.tax_id, own):
+        sheet.wrong("signature.CKSNNT.holder", f"Chứng thư của {sealed.tax_id}, thông điệp của {own}.",
+                    "CKSNNT", "", "F1510")  # fmt: skip
+
+
+def _invoices(
+    sheet: Sheet,
+    general: etree._Element,
+    items: list[etree._Element],
+    kind: Kind,
+    setting: Setting,
+) -> None:
+    setting.message_kind = kind.number
+    own, seen, codes = said(general, "MST"), set(), set()
+    for index, one in enumerate(items[:PARTS_MAX], 1):
+        part = Sheet(f"HDon[{index}]")
+        invoices.check(part, one, setting)
+        sheet.parts.append(part)
+        facts = part.facts
+        key = (facts["seller_tax_id"], facts["symbol"], facts["number"].lstrip("0"))
+        if key in seen or (facts["code"] and facts["code"] in codes):
+            part.wrong(
+                "message.twice", "Số hoặc mã của hóa đơn này xuất hiện hai lần trong thông điệp."
+            )
+        seen.add(key)
+        codes.add(facts["code"])
+        if (
+            own
+            and facts["seller_tax_id"]
+            and not signatures.is_same_person(facts["seller_tax_id"], own)
+        ):
+            part.wrong("message.seller", f"Hóa đơn của {facts['seller_tax_id']} nằm trong thông điệp của "
+                       f"{own}.", source=SOURCE)  # fmt: skip
+        if kind.number == 206 and facts["symbol"][4:5] != "M":
+            part.wrong(
+                "message.symbol",
+                "Thông điệp 206 chỉ mang hóa đơn từ máy tính tiền.",
+                source="F1510",
+            )
+    if len(items) > PARTS_MAX:
+        sheet.doubt("message.too_many", f"Chỉ kiểm tra {PARTS_MAX} hóa đơn đầu.")
+
+
+def check_payload(
+    sheet: Sheet, node: etree._Element, kind: Kind, setting: Setting, tax_id: str = ""
+) -> None:
+    """Check a notice, a registration or a summary table, in a message or alone."""
+    group = {
+        "TKhai": "TKhai",
+        "BTHDLieu": "BTHDLieu",
+        "TBao": "TBao999" if kind.number == 999 else "TBao",
+    }
+    if kind.payload not in group:
+        return
+    structure.check(sheet, node, group[kind.payload], layout.ANY)
+    inner = {204: "DLTBao204", 300: "DLTBao300", 303: "DLTBao300", 301: "DLTBao301"}.get(
+        kind.number
+    )
+    said_of = node.find("DLTBao")
+    if inner and said_of is not None:
+        structure.check(sheet, said_of, inner, layout.ANY)
+    if kind.number == 204 and said_of is not None:
+        _result(sheet, said_of)
+    if kind.number == 999:
+        _technical(sheet, node)
+    own = said(node, "DLTBao/MST") or said(node, "DLTKhai/TTChung/MST")
+    if tax_id and own and not signatures.is_same_person(own, tax_id):
+        sheet.wrong(
+            "message.taxpayer", f"Nội dung nói về {own}, thông điệp của {tax_id}.", kind.payload
+        )
+    if kind.place is not None:
+        _notice_seal(sheet, node, kind, kind.place, own or tax_id, setting)
+
+
+def _notice_seal(
+    sheet: Sheet, node: etree._Element, kind: Kind, place: Place, own: str, setting: Setting
+) -> None:
+    setting.known_signatures.update(node.findall(f"{place.holder}/{{{seal.DSIG}}}Signature"))
+    by_authority = place.holder.endswith("CQT")
+    name = "cơ quan thuế" if by_authority else "người nộp thuế"
+    sealed = signatures.check(
+        sheet, node, place, setting.by_id, name=name, trust=setting.trust, now=setting.now
+    )
+    if sealed is None or not sealed.tax_id or not own:
+        return
+    if signatures.is_same_person(sealed.tax_id, own) == by_authority:
+        text = (
+            "do chính người nộp thuế ký"
+            if by_authority
+            else f"là của {sealed.tax_id}, không phải {own}"
+        )
+        sheet.wrong(f"signature.{place.holder[-3:]}.holder", f"Chữ ký {name} {text}.", place.holder, "",
+                    "F1510")  # fmt: skip
+
+
+def _result(sheet: Sheet, notice: etree._Element) -> None:
+    text = said(notice, "LTBao")
+    if not text.isdigit():
+        return
+    result = int(text)
+    names = {1: "không đủ điều kiện cấp mã", 2: "gói dữ liệu hợp lệ", 3: "có hóa đơn không hợp lệ",
+             4: "bảng tổng hợp không hợp lệ", 5: "bảng tổng hợp không hợp lệ",
+             6: "đề nghị từng lần phát sinh không hợp lệ", 7: "gói hóa đơn máy tính tiền không hợp lệ",
+             9: "trường hợp khác"}  # fmt: skip
+    sheet.facts["result"] = f"{result}: {names.get(result, '')}"
+    box = _BOXES.get(result)
+    reasons = [
+        f"{said(one, 'MLoi')} {said(one, 'MTLoi') or said(one, 'MTa')}".strip()
+        + (f" → {said(one, 'HDXLy')}" if said(one, "HDXLy") else "")
+        for one in notice.iter("LDo")
+    ]
+    if reasons:
+        sheet.facts["reasons"] = reasons[:50]
+    if box and notice.find(box) is None:
+        sheet.doubt(
+            "message.result", f"Kết quả {result} nhưng không có phần {box} nêu lý do.", "DLTBao"
+        )
+
+
+def _technical(sheet: Sheet, node: etree._Element) -> None:
+    refused, listed = said(node, "TTTNhan") == "1", node.find("DSLDo/LDo") is not None
+    sheet.facts["received"] = not refused
+    sheet.facts["reasons"] = [
+        f"{said(one, 'MLoi')} {said(one, 'MTa')}".strip() for one in node.iter("LDo")
+    ][:50]
+    if refused != listed:
+        sheet.doubt(
+            "message.reasons", "Trạng thái tiếp nhận và danh sách lý do mâu thuẫn nhau.", "TBao"
+        )
+
+
+def alone(root: etree._Element, sheet: Sheet, setting: Setting) -> Report:
+    """A notice, registration or summary table without its envelope."""
+    tag = str(root.tag)
+    number_ = {"TKhai": 100, "BTHDLieu": 400}.get(tag, 0)
+    if tag == "TBao":
+        form = said(root, "DLTBao/MSo")
+        number_ = _NOTICES.get(form, 102) if root.find("DLTBao") is not None else 999
+    kind = kinds.KINDS[number_]
+    sheet.facts["message_name"] = kind.name if number_ != 102 else said(root, "DLTBao/Ten")
+    check_payload(sheet, root, kind, setting)
+    return Report({"TKhai": "registration", "BTHDLieu": "summary"}.get(tag, "notice"), sheet)
