@@ -57,6 +57,7 @@ MODULES = (
     "officials",
     "operators",
     "receipts",
+    "refunds",
     "suspense",
     "components",
     "shell",
