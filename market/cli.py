@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from market.commands import bank, einvoice, qr, say
 from market.settings import Settings, SettingsError, from_environment
 
 SIMULATORS = ("bank", "vnpay", "stripe", "tax", "portal")
@@ -111,6 +112,10 @@ def _parser() -> argparse.ArgumentParser:
     ledger.add_argument("--answers", type=Path, help="write what became of each line to this CSV")
     ledger.add_argument("--json", action="store_true", help="answer as JSON")
     _add_integrators(commands, data)
+    einvoice.add_parser(commands, data)
+    qr.add_parser(commands, data)
+    bank.add_parser(commands, data)
+    say.add_parser(commands, data)
     audit = add("audit", _audit, "prove that the ledger adds up", data)
     audit.add_argument("--json", action="store_true", help="answer as JSON")
     audit.add_argument("--quiet", action="store_true", help="no progress")

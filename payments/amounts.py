@@ -47,7 +47,7 @@ class AmountNotPositive(AmountError):
 
 
 class AmountTooLarge(AmountError):
-    """More than 499,999,999 đ, which one transfer can carry."""
+    """More than 499,999,999 đ, which one transfer can carry, or than the bound that was given."""
 
     code = "amount_too_large"
 
@@ -64,8 +64,8 @@ _HALF = ("rưỡi", "ruoi")
 _POWER = {"k": 3, "n": 3, "t": 6}
 
 
-def parse_vnd(text: str) -> int:
-    """Whole đồng from 1 to 499,999,999 out of what a person keyed or pasted.
+def parse_vnd(text: str, amount_vnd_max: int = AMOUNT_VND_MAX) -> int:
+    """Whole đồng from 1 to 499,999,999, or another bound, out of what a person keyed or pasted.
 
     Accepts 50000, 50.000, 50,000, 50 000, 50k, 50 nghìn, 1tr2, 1,2tr, 1 triệu 2, 1tr250,
     1 triệu 200 nghìn, 2k5, 1tr rưỡi; each with đ, ₫, đồng or vnd behind it.
@@ -83,7 +83,7 @@ def parse_vnd(text: str) -> int:
     amount_vnd = _value(bare, text)
     if amount_vnd <= 0:
         raise AmountNotPositive(text)
-    if amount_vnd > AMOUNT_VND_MAX:
+    if amount_vnd > amount_vnd_max:
         raise AmountTooLarge(text)
     return amount_vnd
 

@@ -16,6 +16,7 @@ __all__ = [
     "announcement",
     "clips",
     "parse_vnd",
+    "spoken_code",
     "spoken_vnd",
 ]
 
@@ -31,6 +32,35 @@ _DIGITS = ("không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "t�
 _THOUSAND = {"north": "nghìn", "central": "nghìn", "south": "ngàn"}
 _ODD = {"north": "linh", "central": "lẻ", "south": "lẻ"}
 _FOUR_AFTER_TENS = {"north": "tư", "central": "tư", "south": "bốn"}
+
+_LETTERS = {
+    "A": "a như anh",
+    "B": "bê như bánh",
+    "C": "xê như cá",
+    "D": "dê như dừa",
+    "E": "e như em",
+    "F": "ép phờ",
+    "G": "giê như gà",
+    "H": "hát như hoa",
+    "I": "i ngắn",
+    "J": "gi",
+    "K": "ca như kẹo",
+    "L": "lờ như lúa",
+    "M": "mờ như mèo",
+    "N": "nờ như nón",
+    "O": "o như ong",
+    "P": "pê như pin",
+    "Q": "quy như quả",
+    "R": "rờ như rau",
+    "S": "sờ như sen",
+    "T": "tê như tôm",
+    "U": "u như ủng",
+    "V": "vê như voi",
+    "W": "vê kép",
+    "X": "ích như xoài",
+    "Y": "y dài",
+    "Z": "dét",
+}
 
 CLIPS = {
     "khong": "không",
@@ -88,6 +118,21 @@ def spoken_vnd(amount_vnd: int, region: Region = "north") -> str:
 def clips(amount_vnd: int, region: Region = "north") -> list[str]:
     """The same words as names of short sounds, in the order to play them."""
     return [_CLIP_OF[word] for word in _words(amount_vnd, region)]
+
+
+def spoken_code(code: str) -> str:
+    """A memo code read to somebody on the phone: “chợ, ca như kẹo, bảy, …”, no two letters alike.
+
+    Letters of the prefix are said as the word they are; other signs are left out.
+    """
+    body = code.upper()
+    words = ["chợ"] if body.startswith("CHO") else []
+    for letter in body[3 * len(words) :]:
+        if letter.isdigit():
+            words.append(_DIGITS[int(letter)])
+        elif letter in _LETTERS:
+            words.append(_LETTERS[letter])
+    return ", ".join(words)
 
 
 def announcement(
