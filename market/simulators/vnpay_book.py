@@ -298,7 +298,8 @@ class Book:
             number, row["number"], fields["vnp_TransactionType"], amount_vnd, vnpay.stamp(now),
             ready, rejected, fields["vnp_OrderInfo"],
         )  # fmt: skip
-        return self._described(row, self.refunds(row, now)[-1], "Refund success")
+        accepted = {**self.refunds(row, now)[-1], "status": "05"}  # it moves later, if only a moment
+        return self._described(row, accepted, "Refund success")
 
     def _seconds(self, kind: str, configured: float) -> float:
         return self._faults.describe()[kind].get("seconds", configured)
