@@ -1,16 +1,20 @@
 """`market qr`, `market bank` and `market say` as a person or a script starts them."""
 
+import io
 import json
 import os
 import pty
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
+from market import cli
 from payments import memo, qr, qr_picture
 
 ROOT = Path(__file__).parents[3]
@@ -24,6 +28,24 @@ def market(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[s
     )
     text = (done.stdout.decode(), done.stderr.decode())
     return subprocess.CompletedProcess(done.args, done.returncode, *text)
+
+
+Here = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Here:
+    """The same command in this process: for the many ways to be refused."""
+
+    def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8"))
+        try:
+            code = cli.main(arguments)
+        except SystemExit as left:
+            code = int(left.code or 0)
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+
+    return run
 
 
 def test_a_code_is_read_for_people() -> None:
@@ -69,39 +91,41 @@ def test_a_code_is_read_for_scripts_wherever_it_stands(way: str, tmp_path: Path)
     ],
 )
 def test_what_cannot_be_read_is_said_in_one_sentence_with_what_to_do(
-    source: str, stdin: bytes, exit_code: int, sentence: str
+    here: Here, source: str, stdin: bytes, exit_code: int, sentence: str
 ) -> None:
-    done = market("qr", "read", source, stdin=stdin)
+    done = here("qr", "read", source, stdin=stdin)
 
     assert (done.returncode, done.stdout) == (exit_code, "")
     assert sentence in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_scripts_are_told_the_step_that_failed() -> None:
-    done = market("qr", "read", OURS.replace("85000", "86000"), "--json")
+def test_scripts_are_told_the_step_that_failed(here: Here) -> None:
+    done = here("qr", "read", OURS.replace("85000", "86000"), "--json")
 
     error = json.loads(done.stdout)["error"]
     assert (done.returncode, error["code"], error["step"]) == (1, "qr_checksum_wrong", 4)
 
 
-def test_a_foreign_code_is_shown_and_ends_with_1() -> None:
+def test_a_foreign_code_is_shown_and_ends_with_1(here: Here) -> None:
     promptpay = (
         "00020101021229370016A0000006770101110113006681234567853037645406150.505802TH6304CAAD"
     )
 
-    done = market("qr", "read", promptpay)
+    done = here("qr", "read", promptpay)
 
     assert done.returncode == 1
     assert "promptpay" in done.stdout
     assert done.stdout.endswith("Do not pay by this code.\n")
 
 
-def test_two_payment_codes_in_one_picture_are_not_chosen_between(tmp_path: Path) -> None:
+def test_two_payment_codes_in_one_picture_are_not_chosen_between(
+    here: Here, tmp_path: Path
+) -> None:
     both = tmp_path / "both.png"
     _side_by_side(both, OURS, qr.write_vietqr("970422", "0000000001"))
 
-    done = market("qr", "read", str(both))
+    done = here("qr", "read", str(both))
 
     assert done.returncode == 2
     assert "There are 2 payment codes" in done.stderr
@@ -167,16 +191,16 @@ def test_in_a_terminal_the_code_is_drawn_too() -> None:
     ],
 )
 def test_a_code_nobody_could_pay_is_refused_with_what_to_do(
-    changed: list[str], sentence: str
+    here: Here, changed: list[str], sentence: str
 ) -> None:
-    done = market("qr", "write", "--bank", "VCB", "--account", "123456", *changed)
+    done = here("qr", "write", "--bank", "VCB", "--account", "123456", *changed)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert sentence in done.stderr
 
 
-def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    done = market(
+def test_a_file_that_cannot_be_written_is_named(here: Here, tmp_path: Path) -> None:
+    done = here(
         "qr", "write", "--bank", "VCB", "--account", "123456", "--svg", str(tmp_path / "no" / "x")
     )
 
@@ -184,9 +208,9 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert "No such file or directory" in done.stderr
 
 
-def test_a_bank_is_found_by_an_old_name_and_on_an_old_day() -> None:
-    today = market("bank", "Đông Á")
-    then = market("bank", "donga", "--as-of", "2024-06-01", "--json")
+def test_a_bank_is_found_by_an_old_name_and_on_an_old_day(here: Here) -> None:
+    today = here("bank", "Đông Á")
+    then = here("bank", "donga", "--as-of", "2024-06-01", "--json")
 
     assert today.stdout.startswith("970406  VIKKI")
     assert json.loads(then.stdout)[0]["short_name"] == "DongA Bank"
@@ -200,8 +224,10 @@ def test_a_bank_is_found_by_an_old_name_and_on_an_old_day() -> None:
         (["vcb", "--as-of", "yesterday"], 2, "is not a day like 2026-11-23"),
     ],
 )
-def test_no_bank_is_said_plainly(arguments: list[str], exit_code: int, sentence: str) -> None:
-    done = market("bank", *arguments)
+def test_no_bank_is_said_plainly(
+    here: Here, arguments: list[str], exit_code: int, sentence: str
+) -> None:
+    done = here("bank", *arguments)
 
     assert done.returncode == exit_code
     assert sentence in done.stderr
@@ -219,18 +245,18 @@ def test_an_amount_is_spoken_in_each_region() -> None:
     ]
 
 
-def test_two_hundred_dong_are_spoken_with_a_warning() -> None:
-    answer = json.loads(market("say", "200", "--region", "south", "--json").stdout)
+def test_two_hundred_dong_are_spoken_with_a_warning(here: Here) -> None:
+    answer = json.loads(here("say", "200", "--region", "south", "--json").stdout)
 
     assert answer["words"] == {"south": "hai trăm đồng"}
     assert answer["sentence"] == "Số tiền rất nhỏ. Đã nhận hai trăm đồng."
     assert answer["warning"] is True
 
 
-def test_a_code_is_spelled() -> None:
+def test_a_code_is_spelled(here: Here) -> None:
     code = memo.new_code(b"12345678")
 
-    assert market("say", code.lower()).stdout.startswith(f"{code}: chợ, ")
+    assert here("say", code.lower()).stdout.startswith(f"{code}: chợ, ")
 
 
 @pytest.mark.parametrize(
@@ -242,18 +268,16 @@ def test_a_code_is_spelled() -> None:
         ("năm chục", "Write 85000, 85.000, 85k or 1tr2."),
     ],
 )
-def test_what_is_no_amount_is_refused_with_what_to_write(amount: str, sentence: str) -> None:
-    done = market("say", amount)
+def test_what_is_no_amount_is_refused_with_what_to_write(
+    here: Here, amount: str, sentence: str
+) -> None:
+    done = here("say", amount)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert sentence in done.stderr
 
 
 def _side_by_side(file: Path, *texts: str) -> None:
-    import io
-
-    from PIL import Image
-
     codes = [Image.open(io.BytesIO(qr.qr_png(text, 6))).convert("L") for text in texts]
     sheet = Image.new("L", (sum(one.width for one in codes) + 100, 600), 255)
     for at, code in enumerate(codes):
