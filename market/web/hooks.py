@@ -25,6 +25,7 @@ from payments.gateways import (
     NoticeForged,
     confirmations,
 )
+from payments.gateways.vnpay import VNPayGateway
 
 ANSWER_SECONDS_MAX = 5
 """The shortest patience of a provider (older SePay documents: 5 to 8 s); later it hears a no."""
@@ -108,8 +109,11 @@ async def _taken(
     for done in (kept, *settled):
         if isinstance(done, BaseException):
             raise done
-    outcomes = [one.outcome for one in settled if isinstance(one, payments.Settled)]
-    return gateway.answer(next((one for one in outcomes if one != "already_seen"), outcomes[0]))
+    found = [one for one in settled if isinstance(one, payments.Settled)]
+    first = next((one for one in found if one.outcome != "already_seen"), found[0])
+    if isinstance(gateway, VNPayGateway):  # its order of checks needs more than the outcome's name
+        return gateway.answer_to(first)
+    return gateway.answer(first.outcome)
 
 
 async def _keep(

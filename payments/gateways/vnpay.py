@@ -24,6 +24,7 @@ from payments.gateways.gateway import (
     NoticeMalformed,
     Secrets,
 )
+from payments.settlement import Settled, SettlementOutcome
 from payments.text import fold
 
 NAME = "vnpay"
@@ -64,6 +65,7 @@ IPN_ANSWERS = {
 }
 """RspCode and Message; VNPAY stops on 00 and 02 and calls again on all others."""
 
+_FINAL = frozenset({SettlementOutcome.ALREADY_SEEN, SettlementOutcome.DUPLICATE_PAYMENT})
 _RSP_OF_OUTCOME = {
     "unmatched": "01",
     "account_unknown": "01",
@@ -251,6 +253,26 @@ class VNPayGateway:
     def answer(self, outcome: str) -> Answer:
         """RspCode by the name of the settlement's outcome, always with HTTP 200."""
         return ipn_answer(_RSP_OF_OUTCOME.get(outcome.lower(), "00"))
+
+    def answer_to(self, settled: Settled) -> Answer:
+        """RspCode by what the ledger found, in VNPAY's order of checks, always with HTTP 200.
+
+        The order: is it known, does the amount agree, is it final already, else it is recorded now,
+        paid or failed. Decided from what one commit saw, so two at once hear 00 and 02.
+        """
+        outcome = settled.outcome
+        paid_before = outcome is SettlementOutcome.FAILED and (
+            settled.received_vnd >= settled.asked_vnd
+        )
+        return ipn_answer(
+            ipn_rsp_code(
+                genuine=True,
+                known=settled.payment_id is not None,
+                amount_agrees=settled.amount_vnd == settled.asked_vnd
+                and outcome is not SettlementOutcome.REFERENCE_REUSED,
+                final=paid_before or outcome in _FINAL,
+            )
+        )
 
     def refusal(self, error: GatewayError) -> Answer:
         """97 for a wrong hash, 99 for all else; VNPAY will call again."""

@@ -1,15 +1,20 @@
 """The acquired road over HTTP: to VNPAY and back, its IPN; Stripe's signed events."""
 
+import asyncio
 import json
 import time
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+import payments
+from market import clock
 from payments.gateways import stripe, vnpay
 
 VNPAY_SECRET = "VNPAYTESTSECRET"
 STRIPE_SECRET = "whsec_stripe_test"
+NOBODYS = "01a20690-18a3-7519-a7e0-cf3168634357"
 
 
 def ipn(sale, *, amount_vnd=85_000, secret=VNPAY_SECRET, code="00", number="15000001"):
@@ -72,7 +77,7 @@ async def test_wrong_amount_bad_hash_and_unknown_order_are_answered_by_the_book(
     open_sale, tell_vnpay, follow, as_
 ):
     sale = await open_sale()
-    unknown = {**sale, "payment_id": "01a20690-18a3-7519-a7e0-cf3168634357"}
+    unknown = {**sale, "payment_id": NOBODYS}
 
     answers = [
         await tell_vnpay(ipn(sale, secret="guess")),
@@ -145,3 +150,58 @@ async def test_a_signed_event_of_stripe_pays_once_and_a_forged_one_never(
     assert [answer.status_code for answer in answers] == [200, 200]
     today = (await as_("vendor").get(f"/api/stalls/{world.stall_id}/today")).json()
     assert (today["cashless_count"], today["cashless_vnd"]) == (1, 90_000)
+
+
+async def test_two_equal_ipns_at_the_same_instant_hear_one_00_and_one_02(
+    open_sale, tell_vnpay, follow, as_, world
+):
+    sales = [await open_sale() for _ in range(5)]
+    told = [ipn(sale, number=str(15000100 + at)) for at, sale in enumerate(sales)]
+
+    pairs = [await asyncio.gather(tell_vnpay(one), tell_vnpay(one)) for one in told]
+    await follow()
+
+    assert [sorted(pair) for pair in pairs] == [["00", "02"]] * 5
+    today = (await as_("vendor").get(f"/api/stalls/{world.stall_id}/today")).json()
+    assert (today["cashless_count"], today["cashless_vnd"]) == (5, 5 * 85_000)
+
+
+async def test_a_forged_ipn_first_does_not_block_the_true_one(open_sale, tell_vnpay):
+    sale = await open_sale()
+
+    answers = [await tell_vnpay(ipn(sale, secret=secret)) for secret in ("guess", VNPAY_SECRET)]
+
+    assert answers == ["97", "00"]
+
+
+async def test_vnpays_checks_come_in_its_own_order(open_sale, tell_vnpay):
+    paid, unknown = await open_sale(), {**(await open_sale()), "payment_id": NOBODYS}
+    await tell_vnpay(ipn(paid))
+
+    answers = {
+        "unknown, failed": await tell_vnpay(ipn(unknown, code="24", number="0")),
+        "paid, another amount": await tell_vnpay(ipn(paid, amount_vnd=8_500, number="15000002")),
+        "the same, again": await tell_vnpay(ipn(paid, amount_vnd=8_500, number="15000002")),
+        "paid, another attempt failed": await tell_vnpay(ipn(paid, code="24", number="0")),
+        "paid twice": await tell_vnpay(ipn(paid, number="15000003")),
+    }
+
+    assert list(answers.values()) == ["01", "04", "04", "02", "02"]
+
+
+async def test_money_known_only_after_the_sale_expired_waits_for_a_person(
+    open_sale, tell_vnpay, follow, as_, database
+):
+    sale = await open_sale()
+    async with database.as_system() as db:
+        later = clock.now() + timedelta(minutes=20)
+        await payments.expire_payments(db, now=later)
+
+    answer = await tell_vnpay(ipn(sale))
+    await follow()
+
+    assert answer == "00"
+    assert (await as_("vendor").get(f"/api/sales/{sale['sale_id']}")).json()["state"] == "expired"
+    async with database.as_system() as db:
+        waiting = await payments.receipts_to_resolve(db, since=clock.now() - timedelta(days=30))
+    assert [(one.outcome, str(one.payment_id)) for one in waiting] == [("late", sale["payment_id"])]
