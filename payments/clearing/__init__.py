@@ -1,1 +1,101 @@
-"""What an acquirer owes its vendors: fees, settlement sessions, payouts and their statements."""
+"""What an acquirer owes its vendors: fees, settlement sessions, payouts and their statements.
+
+Import from `payments.clearing`: `fees`, `sessions`, `payouts`, `posting` and `statements` are its rooms.
+"""
+
+from payments.clearing.errors import (
+    ClearingError,
+    DifferenceUnknown,
+    PayoutUnknown,
+    PostingRefused,
+    ResolutionRefused,
+    SamePerson,
+    SessionExists,
+    SessionNotReady,
+    SessionUnknown,
+)
+from payments.clearing.fees import Fee, FeeSchedule, FeeUnknown, fee_of, schedule_for, schedules_of
+from payments.clearing.payouts import (
+    REFERENCE_PREFIX,
+    Payout,
+    awaited,
+    bank_account_of,
+    confirm,
+    freeze,
+    instruct,
+    payable_rows,
+    payout_in,
+    payout_of,
+    payout_transfer,
+    payouts,
+    payouts_of,
+    released_rows,
+)
+from payments.clearing.posting import PayableRow, accounts_of, transfers_of
+from payments.clearing.sessions import (
+    Session,
+    SessionState,
+    approve,
+    note_problem,
+    session,
+    sessions,
+    take_back,
+    withdraw,
+)
+from payments.clearing.statements import (
+    HeldRow,
+    StatementRow,
+    VendorStatement,
+    as_csv,
+    held_of,
+    statement_of,
+)
+
+__all__ = [
+    "REFERENCE_PREFIX",
+    "ClearingError",
+    "DifferenceUnknown",
+    "Fee",
+    "FeeSchedule",
+    "FeeUnknown",
+    "HeldRow",
+    "PayableRow",
+    "Payout",
+    "PayoutUnknown",
+    "PostingRefused",
+    "ResolutionRefused",
+    "SamePerson",
+    "Session",
+    "SessionExists",
+    "SessionNotReady",
+    "SessionState",
+    "SessionUnknown",
+    "StatementRow",
+    "VendorStatement",
+    "accounts_of",
+    "approve",
+    "as_csv",
+    "awaited",
+    "bank_account_of",
+    "confirm",
+    "fee_of",
+    "freeze",
+    "held_of",
+    "instruct",
+    "note_problem",
+    "payable_rows",
+    "payout_in",
+    "payout_of",
+    "payout_transfer",
+    "payouts",
+    "payouts_of",
+    "released_rows",
+    "schedule_for",
+    "schedules_of",
+    "session",
+    "sessions",
+    "statement_of",
+    "take_back",
+    "transfers_of",
+    "withdraw",
+]

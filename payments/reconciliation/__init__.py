@@ -1,1 +1,45 @@
 """Outside records against the ledger: an acquirer's file, a bank's statement, and what differs."""
+
+from payments.reconciliation.classes import RELEASES, RESOLUTIONS, Class, Difference, Resolution
+from payments.reconciliation.errors import (
+    FormatUnknown,
+    ReconciliationBusy,
+    RecordAmount,
+    RecordCell,
+    RecordColumns,
+    RecordCurrency,
+    RecordCut,
+    RecordDay,
+    RecordDoubled,
+    RecordEmpty,
+    RecordEncoding,
+    RecordSum,
+    RecordTooLarge,
+    RecordTrailer,
+    RecordUnlike,
+    RecordUnreadable,
+)
+
+__all__ = [
+    "RELEASES",
+    "RESOLUTIONS",
+    "Class",
+    "Difference",
+    "FormatUnknown",
+    "ReconciliationBusy",
+    "RecordAmount",
+    "RecordCell",
+    "RecordColumns",
+    "RecordCurrency",
+    "RecordCut",
+    "RecordDay",
+    "RecordDoubled",
+    "RecordEmpty",
+    "RecordEncoding",
+    "RecordSum",
+    "RecordTooLarge",
+    "RecordTrailer",
+    "RecordUnlike",
+    "RecordUnreadable",
+    "Resolution",
+]

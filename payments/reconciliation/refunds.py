@@ -23,8 +23,8 @@ Found = tuple[Theirs, Ours | None, Difference | None]
 async def compare_others(db: Any, acquirer: str, day: date, rows: Sequence[Theirs]) -> list[Found]:
     """What belongs to each row, and why it cannot stand as it is.
 
-    A refund needs one of ours of the same original and amount that no session has had; which day
-    it falls on is the acquirer's business, so none of ours is ever missing. A chargeback or an
+    A refund or a chargeback needs one of ours of the same original and amount that no session has
+    had; which day it falls on is the acquirer's business, so none of ours is ever missing. An
     adjustment is the acquirer's own: it needs an owner.
     """
     if len(rows) > OTHER_COUNT_MAX:
@@ -45,7 +45,7 @@ async def compare_others(db: Any, acquirer: str, day: date, rows: Sequence[Their
             wrong: Difference | None = classes.of_class(Class.DUPLICATE, row, original)
         elif row.status not in SUCCEEDED:
             wrong = classes.of_class(Class.STATUS_MISMATCH, row, original)
-        elif row.txn_type == "REFUND":
+        elif row.txn_type in ("REFUND", "CHARGEBACK"):
             wrong = _refund(row, original, asked)
         else:
             wrong = None if original else classes.of_class(Class.MISSING_LOCAL, row, None)
@@ -94,7 +94,7 @@ async def _asked(db: Any, originals: dict[str, Ours]) -> Counter[tuple[str, int]
     by_id = {one.receipt_id: number for number, one in originals.items()}
     owners: list[UUID] = [one.owner_id for one in originals.values() if one.owner_id]
     rows = await db.fetch(_REFUNDS, list(by_id), owners)
-    return Counter((by_id[row["original_id"]], row["amount_vnd"]) for row in rows)
+    return Counter((by_id[row["receipt_id"]], row["amount_vnd"]) for row in rows)
 
 
 async def _settled(db: Any, acquirer: str, day: date, numbers: list[str]) -> list[tuple[str, int]]:
@@ -107,15 +107,20 @@ SELECT id, owner_id, provider_id, payment_ref, amount_vnd, occurred_at FROM paym
 WHERE business_date BETWEEN $2 AND $3 AND gateway = $1 AND provider_id = ANY ($4::text[])
   AND direction = 'in' AND owner_id IS NOT NULL
 """
-# A refund gives back the transfer of its receipt; the first one has the receipt's id.
+# What went back by a request, and what the ledger gave back without one; a refund gives back the
+# transfer of its receipt, the first of which has the receipt's id.
 _REFUNDS = """
+SELECT q.receipt_id, q.amount_vnd FROM payments.refund_request q
+WHERE q.receipt_id = ANY ($1::uuid[]) AND q.confirmed_at IS NOT NULL
+UNION ALL
 SELECT r.original_id, r.amount_vnd FROM payments.refund r
 WHERE r.lane = ANY (ARRAY(SELECT DISTINCT payments.lane_of(x) FROM unnest($2::uuid[]) x))
   AND r.original_id = ANY ($1::uuid[])
+  AND NOT EXISTS (SELECT FROM payments.refund_request q WHERE q.id = r.id)
 """
 _SETTLED = """
 SELECT r.original_provider_txn_no AS original, r.amount_vnd FROM payments.settlement_row r
 JOIN payments.settlement_session s ON s.id = r.session_id AND s.state <> 'withdrawn'
-WHERE r.acquirer = $1 AND r.day <> $2 AND r.txn_type = 'REFUND'
+WHERE r.acquirer = $1 AND r.day <> $2 AND r.txn_type IN ('REFUND', 'CHARGEBACK')
   AND r.original_provider_txn_no = ANY ($3::text[])
 """

@@ -155,9 +155,19 @@ async def test_a_refund_of_another_amount_is_a_mismatch(both_ways, vendor, day, 
     assert found.differences[0].ours_vnd == -30_000
 
 
-async def test_a_chargeback_of_a_known_payment_needs_no_look(both_ways, vendor, day, compare):
+async def test_a_chargeback_nobody_heard_of_is_missing_here(both_ways, vendor, day, compare):
     row = await day.take(vendor.id, 85_000)
-    day.refund_row(row, 85_000, txn_type="CHARGEBACK")
+    taken = day.refund_row(row, 85_000, txn_type="CHARGEBACK")
+
+    found = await compare(day.file())
+
+    assert classes_of(found) == [("missing_local", taken.provider_txn_no)]
+    assert found.differences[0].owner_id == vendor.id
+
+
+async def test_an_adjustment_of_a_known_payment_needs_no_look(both_ways, vendor, day, compare):
+    row = await day.take(vendor.id, 85_000)
+    day.refund_row(row, 1_000, txn_type="ADJUST")
 
     found = await compare(day.file())
 
