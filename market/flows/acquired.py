@@ -21,7 +21,7 @@ from market.tables import GatewayAttemptRow
 from payments import Confirmation
 from payments.gateways import GatewayError, GatewayRefused
 from payments.gateways.stripe import StripeClient
-from payments.gateways.vnpay import txn_ref_of
+from payments.gateways.vnpay import is_under_review, txn_ref_of
 from payments.gateways.vnpay_api import QUERY_WINDOW_SECONDS, VNPayClient
 
 ASK_AFTER = timedelta(minutes=2)
@@ -92,9 +92,10 @@ async def receipt_recorded(db: AsyncSession, event: Event, now: datetime) -> Non
     )
     if gateway == "vnpay":
         receipts = await payments.receipts_for(db, payment_id)
-        details = {str(one.id): one.detail for one in receipts}
-        reference = txn_ref_of(details.get(str(data["receipt_id"]), ""))
-        ending = ending.where(col(GatewayAttemptRow.reference) == reference)
+        detail = {str(one.id): one.detail for one in receipts}.get(str(data["receipt_id"]), "")
+        if failed and is_under_review(detail):
+            return
+        ending = ending.where(col(GatewayAttemptRow.reference) == txn_ref_of(detail))
     await db.execute(ending)
 
 
@@ -183,7 +184,8 @@ async def _ask_about(asking: _Asking, attempt: GatewayAttemptRow) -> None:
         return
     if told is not None:
         await asking.ledger.settle(told, receipt_id=ids.new(), now=context.now())
-    await _asked(context, attempt, ended=told is not None and not told.succeeded)
+    failed = told is not None and not told.succeeded and not is_under_review(told.detail)
+    await _asked(context, attempt, ended=failed)
 
 
 async def _asked(context: Context, attempt: GatewayAttemptRow, *, ended: bool = False) -> None:

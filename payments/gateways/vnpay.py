@@ -261,6 +261,8 @@ class VNPayGateway:
         paid or failed. Decided from what one commit saw, so two at once hear 00 and 02.
         """
         outcome = settled.outcome
+        if outcome is SettlementOutcome.REFERENCE_REUSED:  # one number, two stories: never a yes
+            return ipn_answer("04")
         paid_before = outcome is SettlementOutcome.FAILED and (
             settled.received_vnd >= settled.asked_vnd
         )
@@ -268,8 +270,7 @@ class VNPayGateway:
             ipn_rsp_code(
                 genuine=True,
                 known=settled.payment_id is not None,
-                amount_agrees=settled.amount_vnd == settled.asked_vnd
-                and outcome is not SettlementOutcome.REFERENCE_REUSED,
+                amount_agrees=settled.amount_vnd == settled.asked_vnd,
                 final=paid_before or outcome in _FINAL,
             )
         )
@@ -313,6 +314,11 @@ def confirmation_of(fields: Mapping[str, str], now: datetime) -> Confirmation:
         payment_ref=txn_ref.partition(".")[0],
         detail=f"{response}/{status} {txn_ref}",
     )
+
+
+def is_under_review(detail: str) -> bool:
+    """Whether the money was debited and VNPAY suspects fraud: neither paid nor failed yet."""
+    return detail.startswith("07")
 
 
 def txn_ref_of(detail: str) -> str:
