@@ -8,6 +8,7 @@
 from market.flows import (
     acquired,
     adoption,
+    clearing,
     invoice,
     listing,
     notices,
@@ -36,6 +37,8 @@ JOBS: dict[str, Job] = {
     "seal_journal": upkeep.seal_journal,
     "keep_partitions": upkeep.keep_partitions,
     "finish_decisions": suspense.finish_decisions,
+    clearing.INSTRUCT: clearing.instruct_session,
+    clearing.CONFIRM: clearing.confirm_payout,
 }
 
 REACTIONS: dict[str, Reaction] = {
@@ -45,6 +48,7 @@ REACTIONS: dict[str, Reaction] = {
         settlement.receipt_recorded,
         acquired.receipt_recorded,
         refunds.receipt_recorded,
+        clearing.receipt_recorded,
         adoption.takings_rolled_up,
     ),
     "payment.expired": settlement.payment_ended,
