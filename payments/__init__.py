@@ -99,6 +99,12 @@ from payments.receipts import (
     receipts_to_resolve,
     takings,
 )
+from payments.reconciliation.bank_statement import (
+    StatementComparison,
+    compare_statement,
+    load_statement,
+    read_statement,
+)
 from payments.reconciliation.comparing import Comparison, compare_provider_file
 from payments.refund import (
     Answered,
@@ -224,6 +230,7 @@ __all__ = [
     "SettlementFailed",
     "SettlementOutcome",
     "StandIdReused",
+    "StatementComparison",
     "StatementCursorUnknown",
     "Taking",
     "Transfer",
@@ -242,6 +249,7 @@ __all__ = [
     "claim_refunds",
     "close_account",
     "compare_provider_file",
+    "compare_statement",
     "continue_after_restore",
     "dispute_told",
     "end_refund",
@@ -257,6 +265,7 @@ __all__ = [
     "keep_partitions",
     "limit_account",
     "load_provider_file",
+    "load_statement",
     "match_outgoing",
     "migrate",
     "new_code",
@@ -270,6 +279,7 @@ __all__ = [
     "payment",
     "post_file",
     "post_refund",
+    "read_statement",
     "rebuild_statements",
     "receipt_of",
     "receipts_for",

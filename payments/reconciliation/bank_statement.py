@@ -1,0 +1,277 @@
+"""A bank's statement against our receipts: every credit and debit of an account, on both sides.
+
+By the bank's own reference first; what has none, or another one, by amount and time. A statement
+that gives days without a time is compared by the day.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from payments.clearing.loading import write_differences
+from payments.reconciliation import bank_csv, camt053, mt940
+from payments.reconciliation.classes import Class, Difference
+from payments.reconciliation.errors import RecordEmpty, RecordTooLarge
+from payments.reconciliation.statement import VIETNAM, BankLine, Statement
+
+STATEMENT_BYTES_MAX = 200_000_000
+NEAR = timedelta(minutes=2)
+"""Two reports of one transfer lie no further apart."""
+
+
+class OurMovement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A receipt on the account, signed: what left is negative."""
+
+    id: UUID
+    owner_id: UUID | None
+    reference: str
+    provider_id: str
+    amount_vnd: int
+    memo: str
+    occurred_at: datetime
+
+    @property
+    def day(self) -> date:
+        """The Vietnamese day by the provider's clock."""
+        return self.occurred_at.astimezone(VIETNAM).date()
+
+
+class StatementComparison(msgspec.Struct, frozen=True, kw_only=True):
+    """One statement against the ledger."""
+
+    statement: Statement
+    owner_id: UUID | None
+    matched_count: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many differences of each class."""
+        found: dict[str, int] = defaultdict(int)
+        for one in self.differences:
+            found[str(one.class_)] += 1
+        return dict(sorted(found.items()))
+
+
+def read_statement(raw: bytes, account_no: str = "") -> Statement:
+    """A statement in any form that is known; the bytes say which.
+
+    Raises: RecordUnreadable, of the kind that fits.
+    """
+    if len(raw) > STATEMENT_BYTES_MAX:
+        raise RecordTooLarge("The statement is larger than 200 MB.", "Export shorter periods.")
+    if not raw.strip():
+        raise RecordEmpty("The file is empty.", "Export it again.")
+    head = raw[:4_000].decode("utf-8", "replace")
+    if camt053.is_camt053(head):
+        return camt053.read(raw)
+    if mt940.is_mt940(head):
+        return mt940.read(bank_csv.decoded(raw))
+    return bank_csv.read(raw, account_no)
+
+
+def compare_lines(
+    statement: Statement, ours: Sequence[OurMovement]
+) -> tuple[int, list[Difference]]:
+    """How many lines agree, and every difference. Pure.
+
+    `ours` may reach a day beyond the statement on both sides: what lies outside is never missing.
+    """
+    by_reference: dict[str, list[OurMovement]] = defaultdict(list)
+    for one in reversed(ours):
+        for key in {one.reference, one.provider_id} - {""}:
+            by_reference[key].append(one)
+    used: set[UUID] = set()
+    differences, left, matched = [], list[BankLine](), 0
+    seen: set[tuple[str, int]] = set()
+    for line in statement.lines:
+        told = (line.reference, line.amount_vnd)
+        if told in seen:
+            differences.append(_difference(Class.DUPLICATE, line, None))
+            continue
+        seen.add(told)
+        fitting = [one for one in by_reference.get(line.reference, ()) if one.id not in used]
+        if not fitting:
+            left.append(line)
+            continue
+        best = min(fitting, key=lambda one: abs(one.amount_vnd - line.amount_vnd))
+        used.add(best.id)
+        if best.amount_vnd == line.amount_vnd:
+            matched += 1
+        else:
+            differences.append(_difference(Class.AMOUNT_MISMATCH, line, best))
+    waiting: dict[int, list[OurMovement]] = defaultdict(list)
+    for one in ours:
+        if one.id not in used:
+            waiting[one.amount_vnd].append(one)
+    for line in left:
+        near = _near(line, [one for one in waiting[line.amount_vnd] if one.id not in used])
+        if near is None:
+            differences.append(_difference(Class.MISSING_LOCAL, line, None))
+        else:
+            used.add(near.id)
+            matched += 1
+    differences += [
+        _missing(one)
+        for one in ours
+        if one.id not in used and statement.first_day <= one.day <= statement.last_day
+    ]
+    return matched, differences
+
+
+def _near(line: BankLine, fitting: Sequence[OurMovement]) -> OurMovement | None:
+    """Of ours of the same amount the one of about that time; of that day, where none is given."""
+    if line.has_time:
+        near = [one for one in fitting if abs(one.occurred_at - line.occurred_at) <= NEAR]
+    else:
+        near = [one for one in fitting if one.day == line.day]
+    same_text = [one for one in near if _letters(one.memo) == _letters(line.memo)]
+    return next(iter(same_text or near), None)
+
+
+def _letters(memo: str) -> str:
+    return "".join(letter for letter in memo.upper() if letter.isalnum())
+
+
+def _difference(class_: Class, line: BankLine, ours: OurMovement | None) -> Difference:
+    local = line.occurred_at.astimezone(VIETNAM)
+    return Difference(
+        class_=class_,
+        reference=line.reference,
+        seq=line.line,
+        owner_id=ours.owner_id if ours else None,
+        receipt_id=ours.id if ours else None,
+        theirs_vnd=line.amount_vnd,
+        ours_vnd=ours.amount_vnd if ours else None,
+        facts={
+            "time": f"{local:%Y%m%d%H%M%S}",
+            "day": line.day.isoformat(),
+            "memo": line.memo,
+            "bank_reference": line.reference,
+        },
+    )
+
+
+def _missing(ours: OurMovement) -> Difference:
+    return Difference(
+        class_=Class.MISSING_PROVIDER,
+        reference=ours.reference or ours.provider_id,
+        owner_id=ours.owner_id,
+        receipt_id=ours.id,
+        ours_vnd=ours.amount_vnd,
+        facts={
+            "time": ours.occurred_at.isoformat(),
+            "day": ours.day.isoformat(),
+            "memo": ours.memo,
+        },
+    )
+
+
+async def compare_statement(
+    dsn: str, raw: bytes, *, account_no: str = "", role: str | None = None
+) -> StatementComparison:
+    """What the statement and the ledger agree on and what not; nothing is kept.
+
+    Raises: RecordUnreadable, of the kind that fits; what the driver raises.
+    """
+    statement = read_statement(raw, account_no)
+    connection = await _connect(dsn, role)
+    try:
+        return await _compared(connection, statement)
+    finally:
+        await connection.close()
+
+
+async def load_statement(
+    dsn: str,
+    raw: bytes,
+    *,
+    statement_id: UUID,
+    now: datetime,
+    account_no: str = "",
+    by: UUID | None = None,
+    role: str | None = None,
+) -> tuple[UUID, StatementComparison]:
+    """As `compare_statement`, and its differences stand, open. The same file again: no change.
+
+    A difference that an overlapping statement showed before stays as it is.
+    """
+    statement = read_statement(raw, account_no)
+    digest = hashlib.sha256(raw).digest()
+    connection = await _connect(dsn, role)
+    try:
+        async with connection.transaction():
+            told = await _compared(connection, statement)
+            kept: UUID | None = await connection.fetchval(
+                _KEEP, statement_id, digest, statement.format, statement.account_no, told.owner_id,
+                statement.first_day, statement.last_day, len(statement.lines), statement.in_vnd,
+                statement.out_vnd, told.matched_count, by, now,
+            )  # fmt: skip
+            if kept is None:
+                known: UUID = await connection.fetchval(
+                    "SELECT id FROM payments.bank_statement WHERE digest = $1", digest
+                )
+                return known, told
+            await write_differences(
+                connection,
+                [msgspec.structs.replace(one, owner_id=told.owner_id) for one in told.differences],
+                source=statement.account_no,
+                day=None,
+                now=now,
+                statement_id=statement_id,
+            )
+            return statement_id, told
+    finally:
+        await connection.close()
+
+
+async def _compared(connection: Any, statement: Statement) -> StatementComparison:
+    rows = await connection.fetch(
+        _OURS,
+        statement.account_no,
+        statement.first_day - timedelta(days=1),
+        statement.last_day + timedelta(days=1),
+    )
+    ours = [OurMovement(**dict(row)) for row in rows]
+    owner_id = await connection.fetchval(_OWNER, statement.account_no)
+    matched, differences = compare_lines(statement, ours)
+    return StatementComparison(
+        statement=statement,
+        owner_id=owner_id,
+        matched_count=matched,
+        differences=tuple(differences),
+    )
+
+
+async def _connect(dsn: str, role: str | None) -> Any:
+    settings = {"application_name": "payments-reconciliation", "jit": "off", "timezone": "UTC"}
+    if role is not None:
+        settings["role"] = role
+    return await asyncpg.connect(dsn, server_settings=settings, timeout=10)
+
+
+_OURS = """
+SELECT id, owner_id, reference, provider_id, memo, occurred_at,
+       CASE direction WHEN 'in' THEN amount_vnd ELSE -amount_vnd END AS amount_vnd
+FROM payments.receipt
+WHERE account_no = $1 AND business_date BETWEEN $2 AND $3
+  AND outcome NOT IN ('failed', 'reference_reused')
+ORDER BY occurred_at, id
+"""
+_OWNER = """
+SELECT owner_id FROM payments.payee WHERE account_no = $1
+ORDER BY retired_at IS NOT NULL, registered_at DESC LIMIT 1
+"""
+_KEEP = """
+INSERT INTO payments.bank_statement
+    (id, digest, format, account_no, owner_id, first_day, last_day, line_count, in_vnd, out_vnd,
+     matched_count, loaded_by, loaded_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+ON CONFLICT (digest) DO NOTHING RETURNING id
+"""
