@@ -110,8 +110,7 @@ def _own(settings: Settings) -> dict[str, _Account]:
     if settings.demo or settings.simulated:
         for kind, known in DEMO_SECRETS.items():
             url = settings.bank_url + (SIGNED_LIST_PATH if kind == "signed" else "")
-            secrets = Secrets(known)
-            held = {"secret": secrets, LIST_TOKEN: secrets}
+            held = dict.fromkeys(FIELDS[kind], Secrets(known))
             made[kind] = _account(kind, kind, held, url)
     return made
 
