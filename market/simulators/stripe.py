@@ -1,14 +1,17 @@
 """Stripe in small: enough of the API for the official library, a hosted page, signed webhooks."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import httpx
+import msgspec
 from litestar import Litestar, Request, Response, get, post, route
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, FromQuery
+from litestar.exceptions import ClientException
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Redirect, Template
 
 from market import clock
@@ -21,17 +24,23 @@ from market.simulators.stripe_book import (
     FAULTS,
     SCHEMA,
     Book,
-    Json,
-    Refused,
     StripeConfig,
-    unflatten,
 )
+from market.simulators.stripe_money import (
+    NoSuchThing,
+    close_dispute,
+    end_refund,
+    expanded,
+    open_dispute,
+)
+from market.simulators.stripe_wire import Json, Refused, unflatten
 from payments.gateways.stripe import sign
 
 __all__ = ["StripeConfig", "create_app"]
 
 RETRY_MINUTES = (1, 5, 10, 30, 60, 120)
 KEY_LENGTH_MAX = 255
+REORDER_S = 0.5
 LIST_LENGTH_MAX = 100
 DECLINED = {
     "insufficient_funds": "Thẻ không đủ tiền.",
@@ -53,6 +62,10 @@ _GET: dict[tuple[str, ...], Action] = {
     ("payment_intents", "*"): lambda book, p, _, __: book.get(p[1], "payment_intent"),
     ("checkout", "sessions", "*"): lambda book, p, _, __: book.get(p[2], "checkout.session"),
     ("refunds", "*"): lambda book, p, _, __: book.get(p[1], "refund"),
+    ("disputes", "*"): lambda book, p, _, __: book.get(p[1], "dispute"),
+    ("disputes",): lambda book, _, given, __: _list(book, "dispute", given),
+    ("balance_transactions", "*"): lambda book, p, _, __: book.get(p[1], "balance_transaction"),
+    ("balance_transactions",): lambda book, _, given, __: _list(book, "balance_transaction", given),
     ("charges", "*"): lambda book, p, _, __: book.get(p[1], "charge"),
     ("events", "*"): lambda book, p, _, __: book.get(p[1], "event"),
     ("payment_intents",): lambda book, _, given, __: _list(book, "payment_intent", given),
@@ -73,22 +86,38 @@ class Stripe:
         self.config = config
         self.store = Store(config.state_path, SCHEMA)
         self.faults = Faults(self.store, FAULTS, config.seed)
-        self.book = Book(config, self.store, self._owe)
+        pending = self._refund_waits
+        self.book = Book(config, self.store, self._owe, pending)
         waits_s = tuple(minutes * config.minute_s for minutes in RETRY_MINUTES)
         self.notifier = Notifier(self.store, self._send, waits_s, clock.now)
 
-    def call(self, method: str, path: str, given: Json, now: datetime) -> tuple[int, Json]:
+    def call(
+        self, method: str, path: str, given: Json, now: datetime, account: str = ""
+    ) -> tuple[int, Json]:
         """One API call: its status and body. What it changes it changes wholly or not at all."""
         parts = tuple(part for part in path.split("/") if part)
         try:
             action = _action(_POST if method == "POST" else _GET, parts)
-            return 200, action(self.book, parts, given, now)
+            with self.on(account):
+                answered = action(self.book, parts, given, now)
+            return 200, expanded(self.book, answered, given)
         except Refused as refused:
             return refused.status, refused.body
 
-    def call_once(self, key: str, path: str, raw: str, now: datetime) -> tuple[int, Json, bool]:
+    @contextmanager
+    def on(self, account: str) -> Iterator[None]:
+        """What happens inside happens on a connected account."""
+        self.book.account = account
+        try:
+            yield
+        finally:
+            self.book.account = ""
+
+    def call_once(
+        self, key: str, path: str, raw: str, now: datetime, account: str = ""
+    ) -> tuple[int, Json, bool]:
         """A POST under an idempotency key: the first result again, and whether it is a replay."""
-        request = f"{path}\n{raw}"
+        request = f"{path}\n{account}\n{raw}"
         known = self.store.row("SELECT * FROM idempotency WHERE key = ?", key) if key else None
         if known is not None:
             if known["request"] != request:
@@ -97,7 +126,7 @@ class Stripe:
             return known["status"], json.loads(known["body"]), True
         try:
             with self.store.transaction():
-                status, body = self.call("POST", path, unflatten(raw), now)
+                status, body = self.call("POST", path, unflatten(raw), now, account)
                 if status in (400, 404):
                     raise _RejectedError(status, body)
                 if key:
@@ -109,6 +138,9 @@ class Stripe:
             status, body = rejected.args
         return status, body, False
 
+    def _refund_waits(self) -> bool:
+        return self.faults.strikes("refund_pending")
+
     def _owe(self, event: Json) -> None:
         body, subject, delay_s = json.dumps(event, ensure_ascii=False), event["id"], 0.0
         strikes = self.faults.strikes
@@ -118,6 +150,8 @@ class Stripe:
             return
         if strikes("delay"):
             delay_s = self.faults.seconds("delay_s") or 5.0
+        if strikes("reorder"):  # what comes after it overtakes it
+            delay_s += REORDER_S
         for _ in range(2 if strikes("double") else 1):
             self.notifier.owe("event", subject, body, delay_s=delay_s)
 
@@ -165,12 +199,14 @@ async def api(
         )
     if stripe.faults.strikes("down"):
         return _failed()
+    account = request.headers.get("stripe-account", "")
     if request.method == "GET":
-        status, body = stripe.call("GET", path, unflatten(request.url.query), clock.now())
+        given = unflatten(request.url.query)
+        status, body = stripe.call("GET", path, given, clock.now(), account)
         return Response(body, status_code=status)
     once = request.headers.get("idempotency-key", "")[:KEY_LENGTH_MAX]
     raw = (await request.body()).decode("utf-8", "replace")
-    status, body, replayed = stripe.call_once(once, path, raw, clock.now())
+    status, body, replayed = stripe.call_once(once, path, raw, clock.now(), account)
     if stripe.faults.strikes("lost_answer"):
         return _failed()
     headers = {"idempotent-replayed": "true"} if replayed else {}
@@ -194,7 +230,8 @@ def checkout_page(
 ) -> Template | Response[str]:
     """The hosted page of a Checkout session."""
     try:
-        session = stripe.book.get(number, "checkout.session")
+        with stripe.on(stripe.book.account_of(number)):
+            session = stripe.book.get(number, "checkout.session")
     except Refused:
         return Response("Không có trang này.", status_code=404, media_type="text/plain")
     context = {
@@ -214,7 +251,8 @@ async def pay(
     form = await request.form()
     card = "".join(str(form.get("card") or "").split())
     try:
-        session = stripe.book.pay_session(number, card, clock.now())
+        with stripe.on(stripe.book.account_of(number)):
+            session = stripe.book.pay_session(number, card, clock.now())
     except Refused as refused:
         wrong = DECLINED.get(
             str(refused.body["error"].get("decline_code", "")), "Thẻ bị từ chối. Hãy dùng thẻ khác."
@@ -238,9 +276,9 @@ async def authenticate(
     """Confirmed or refused, and back to where the payer came from."""
     form = await request.form()
     try:
-        intent = stripe.book.authenticate(
-            number, passed=form.get("answer") == "yes", now=clock.now()
-        )
+        with stripe.on(stripe.book.account_of(number)):
+            passed = form.get("answer") == "yes"
+            intent = stripe.book.authenticate(number, passed=passed, now=clock.now())
     except Refused:
         return Redirect("/inside", status_code=303)
     session = stripe.book.session_of_intent(number)
@@ -283,8 +321,33 @@ def _events(stripe: Stripe, intent_id: str) -> list[Json]:
 async def control(
     request: Request[Any, Any, Any], stripe: NamedDependency[Stripe]
 ) -> dict[str, dict[str, float]] | Redirect:
-    """Misbehave: drop, double, delay (delay_s), forge, down, lost_answer."""
+    """Misbehave: drop, double, delay (delay_s), reorder, forge, down, lost_answer, refund_pending."""
     return await partner.control(request, stripe.faults)
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """Something that the payer's bank does later."""
+
+    id: str
+    """The intent to dispute, the dispute to close, or the pending refund to end."""
+    status: str = ""
+    """How it ends; empty opens a dispute."""
+    amount: int = 0
+
+
+@post("/control/happen", status_code=200, sync_to_thread=False)
+def control_happen(data: JSONBody[Happening], stripe: NamedDependency[Stripe]) -> Json:
+    """Open a dispute (`id` an intent), close one (won, lost), end a pending refund (succeeded, failed)."""
+    book, now = stripe.book, clock.now()
+    try:
+        with stripe.on(book.account_of(data.id)):
+            if data.id.startswith("re_"):
+                return end_refund(book, data.id, data.status, now)
+            if data.id.startswith("dp_"):
+                return close_dispute(book, data.id, data.status, now)
+            return open_dispute(book, data.id, data.amount, now)
+    except (NoSuchThing, Refused) as wrong:
+        raise ClientException(str(wrong)) from wrong
 
 
 def create_app(config: StripeConfig) -> Litestar:
@@ -292,6 +355,7 @@ def create_app(config: StripeConfig) -> Litestar:
     simulated = Stripe(config)
     handlers = [
         api, checkout_page, pay, authenticate_page, authenticate, inside, control,
+        control_happen,
     ]  # fmt: skip
     provided = {"stripe": Provide(lambda: simulated, sync_to_thread=False)}
     return partner.app(handlers, provided, simulated.notifier, simulated.store)

@@ -6,17 +6,29 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 from market import ids
 from market.simulators.state import Store
+from market.simulators.stripe_money import balance_transaction
+from market.simulators.stripe_wire import (
+    Json,
+    Refused,
+    amount_of,
+    check_limits,
+    currency_of,
+    items_of,
+    metadata_of,
+    new_id,
+    table_of,
+    unexpected_state,
+)
 
 API_VERSION = "2026-10-28.endive"
-FAULTS = ("drop", "double", "delay", "delay_s", "forge", "down", "lost_answer")
-AMOUNT_MIN = {"vnd": 13_000, "usd": 50}
-AMOUNT_MAX = 99_999_999
+FAULTS = (
+    "drop", "double", "delay", "delay_s", "forge", "reorder", "down", "lost_answer",
+    "refund_pending",
+)  # fmt: skip
 SESSION_SECONDS = 24 * 3600
-METADATA_KEYS_MAX = 50
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS object (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, parent TEXT NOT NULL DEFAULT '', body TEXT NOT NULL
@@ -46,8 +58,6 @@ CARDS = {
 _SUCCEEDED = "succeeded"
 _CANCELLABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 
-Json = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class StripeConfig:
@@ -65,33 +75,27 @@ class StripeConfig:
     seed: int = 0
 
 
-class Refused(Exception):
-    """An error of the API: HTTP status and error object."""
-
-    def __init__(
-        self, message: str, code: str = "", *, status: int = 400, param: str = "", **more: Any
-    ) -> None:
-        super().__init__(message)
-        kind = "card_error" if status == 402 else "invalid_request_error"
-        facts = {"code": code, "param": param, **more}
-        known = {name: value for name, value in facts.items() if value}
-        self.status = status
-        self.body: Json = {"error": {"type": kind, "message": message, **known}}
-
-
 class Book:
     """Objects by id; every change that Stripe tells of is handed to `tell`."""
 
-    def __init__(self, config: StripeConfig, store: Store, tell: Callable[[Json], None]) -> None:
-        self._config, self._store, self._tell = config, store, tell
+    def __init__(
+        self,
+        config: StripeConfig,
+        store: Store,
+        tell: Callable[[Json], None],
+        pending: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._config, self._store, self._tell, self._pending = config, store, tell, pending
+        self.account = ""
+        """On whose connected account the present call is; empty: our own."""
 
     # ── PaymentIntents ──────────────────────────────────────────────────────────────────────────
 
     def create_intent(self, given: Json, now: datetime) -> Json:
         """A PaymentIntent; with confirm=true it is charged at once."""
-        amount, currency = _amount(given), _currency(given)
-        _check_limits(amount, currency)
-        number = _new("pi")
+        amount, currency = amount_of(given), currency_of(given)
+        check_limits(amount, currency)
+        number = new_id("pi")
         intent: Json = {
             "id": number,
             "object": "payment_intent",
@@ -105,7 +109,7 @@ class Book:
             "last_payment_error": None,
             "latest_charge": None,
             "livemode": False,
-            "metadata": _metadata(given),
+            "metadata": metadata_of(given),
             "next_action": None,
             "payment_method": given.get("payment_method"),
             "payment_method_types": ["card"],
@@ -113,8 +117,8 @@ class Book:
             if given.get("payment_method")
             else "requires_payment_method",
         }
-        self._save(intent)
-        self._event("payment_intent.created", intent, now)
+        self.save(intent)
+        self.event("payment_intent.created", intent, now)
         if str(given.get("confirm")) == "true":
             return self.confirm(number, given, now)
         return intent
@@ -126,7 +130,7 @@ class Book:
         """
         intent = self.get(number, "payment_intent")
         if intent["status"] not in _CANCELLABLE:
-            raise _unexpected_state(intent)
+            raise unexpected_state(intent)
         method = str(given.get("payment_method") or intent["payment_method"] or "")
         if not method:
             raise Refused(
@@ -141,8 +145,8 @@ class Book:
             intent["status"] = "requires_action"
             url = f"{self._config.url}/authenticate/{number}"
             intent["next_action"] = {"type": "redirect_to_url", "redirect_to_url": {"url": url}}
-            self._save(intent)
-            self._event("payment_intent.requires_action", intent, now)
+            self.save(intent)
+            self.event("payment_intent.requires_action", intent, now)
             return intent
         if CARDS[method]:
             raise self._declined(intent, CARDS[method], now)
@@ -152,7 +156,7 @@ class Book:
         """The cardholder's answer to 3-D Secure."""
         intent = self.get(number, "payment_intent")
         if intent["status"] != "requires_action":
-            raise _unexpected_state(intent)
+            raise unexpected_state(intent)
         if passed:
             return self._succeed(intent, now)
         self._declined(intent, "payment_intent_authentication_failure", now)
@@ -162,15 +166,15 @@ class Book:
         """Stop an unpaid intent."""
         intent = self.get(number, "payment_intent")
         if intent["status"] not in _CANCELLABLE:
-            raise _unexpected_state(intent)
+            raise unexpected_state(intent)
         intent |= {"status": "canceled", "canceled_at": int(now.timestamp()), "next_action": None}
-        self._save(intent)
-        self._event("payment_intent.canceled", intent, now)
+        self.save(intent)
+        self.event("payment_intent.canceled", intent, now)
         return intent
 
     def _succeed(self, intent: Json, now: datetime) -> Json:
         charge: Json = {
-            "id": _new("ch"),
+            "id": new_id("ch"),
             "object": "charge",
             "amount": intent["amount"],
             "amount_captured": intent["amount"],
@@ -185,6 +189,7 @@ class Book:
             "refunded": False,
             "status": _SUCCEEDED,
         }
+        self.book_money(charge, now)
         intent |= {
             "status": _SUCCEEDED,
             "amount_received": intent["amount"],
@@ -192,10 +197,10 @@ class Book:
             "last_payment_error": None,
             "next_action": None,
         }
-        self._save(charge, intent["id"])
-        self._save(intent)
-        self._event("charge.succeeded", charge, now)
-        self._event("payment_intent.succeeded", intent, now)
+        self.save(charge, intent["id"])
+        self.save(intent)
+        self.event("charge.succeeded", charge, now)
+        self.event("payment_intent.succeeded", intent, now)
         return intent
 
     def _declined(self, intent: Json, reason: str, now: datetime) -> Refused:
@@ -207,8 +212,8 @@ class Book:
             "last_payment_error": error,
             "next_action": None,
         }
-        self._save(intent)
-        self._event("payment_intent.payment_failed", intent, now)
+        self.save(intent)
+        self.event("payment_intent.payment_failed", intent, now)
         return Refused(
             message, "card_declined", status=402, decline_code=reason, payment_intent=intent
         )
@@ -221,9 +226,9 @@ class Book:
             raise Refused("Only mode=payment is simulated.", "parameter_invalid", param="mode")
         if not given.get("success_url"):
             raise Refused("Missing: success_url.", "parameter_missing", param="success_url")
-        total, currency, name = _items(given)
-        _check_limits(total, currency)
-        number = _new("cs_test")
+        total, currency, name = items_of(given)
+        check_limits(total, currency)
+        number = new_id("cs_test")
         session: Json = {
             "id": number,
             "object": "checkout.session",
@@ -235,7 +240,7 @@ class Book:
             "currency": currency,
             "expires_at": int(now.timestamp()) + SESSION_SECONDS,
             "livemode": False,
-            "metadata": _metadata(given),
+            "metadata": metadata_of(given),
             "mode": "payment",
             "payment_intent": None,
             "payment_status": "unpaid",
@@ -243,9 +248,9 @@ class Book:
             "success_url": given["success_url"],
             "url": f"{self._config.url}/c/pay/{number}",
         }
-        private = {"intent": _table(given.get("payment_intent_data")), "name": name}
+        private = {"intent": table_of(given.get("payment_intent_data")), "name": name}
         self._store.set_setting(f"session:{number}", private)
-        self._save(session)
+        self.save(session)
         return session
 
     def session_name(self, number: str) -> str:
@@ -264,7 +269,7 @@ class Book:
             data = self._store.setting(f"session:{number}", {}).get("intent", {})
             wanted = {"amount": session["amount_total"], "currency": session["currency"], **data}
             session["payment_intent"] = self.create_intent(wanted, now)["id"]
-            self._save(session)
+            self.save(session)
         intent = self.confirm(session["payment_intent"], {"payment_method": card}, now)
         if intent["status"] == _SUCCEEDED:
             self.complete_session(session, now)
@@ -274,8 +279,8 @@ class Book:
         """The session of a paid intent is complete, once."""
         if session["status"] == "open":
             session |= {"status": "complete", "payment_status": "paid", "url": None}
-            self._save(session)
-            self._event("checkout.session.completed", session, now)
+            self.save(session)
+            self.event("checkout.session.completed", session, now)
 
     def expire_session(self, number: str, now: datetime) -> Json:
         """Close an open page."""
@@ -283,8 +288,8 @@ class Book:
         if session["status"] != "open":
             raise Refused("Only an open session can expire.", "checkout_session_closed")
         session |= {"status": "expired", "url": None}
-        self._save(session)
-        self._event("checkout.session.expired", session, now)
+        self.save(session)
+        self.event("checkout.session.expired", session, now)
         return session
 
     def session_of_intent(self, number: str) -> Json | None:
@@ -302,7 +307,7 @@ class Book:
         """Give back part or all of a paid intent, never more than was taken."""
         charge = self._charge_of(given)
         rest = charge["amount"] - charge["amount_refunded"]
-        amount = _amount(given) if "amount" in given else rest
+        amount = amount_of(given) if "amount" in given else rest
         if rest == 0:
             raise Refused(f"Charge {charge['id']} is refunded.", "charge_already_refunded")
         if not 0 < amount <= rest:
@@ -311,23 +316,24 @@ class Book:
                 param="amount",
             )  # fmt: skip
         refund: Json = {
-            "id": _new("re"),
+            "id": new_id("re"),
             "object": "refund",
             "amount": amount,
             "charge": charge["id"],
             "created": int(now.timestamp()),
             "currency": charge["currency"],
-            "metadata": _metadata(given),
+            "metadata": metadata_of(given),
             "payment_intent": charge["payment_intent"],
             "reason": given.get("reason"),
-            "status": _SUCCEEDED,
+            "status": "pending" if self._pending() else _SUCCEEDED,
         }
+        self.book_money(refund, now)
         charge["amount_refunded"] += amount
         charge["refunded"] = charge["amount_refunded"] == charge["amount"]
-        self._save(refund, charge["payment_intent"])
-        self._save(charge, charge["payment_intent"])
-        self._event("refund.created", refund, now)
-        self._event("charge.refunded", charge, now)
+        self.save(refund, charge["payment_intent"])
+        self.save(charge, charge["payment_intent"])
+        self.event("refund.created", refund, now)
+        self.event("charge.refunded", charge, now)
         return refund
 
     def _charge_of(self, given: Json) -> Json:
@@ -340,6 +346,12 @@ class Book:
             raise Refused("This PaymentIntent has no successful charge.", "charge_missing")
         return self.get(intent["latest_charge"], "charge")
 
+    def book_money(self, thing: Json, now: datetime) -> None:
+        """The account's books have it, with its fee."""
+        booked = balance_transaction(thing, now)
+        thing["balance_transaction"] = booked["id"]
+        self.save(booked, thing["payment_intent"])
+
     # ── Objects and events ──────────────────────────────────────────────────────────────────────
 
     def get(self, number: str, kind: str) -> Json:
@@ -348,10 +360,20 @@ class Book:
         Raises: Refused with 404.
         """
         found = self._store.row("SELECT body FROM object WHERE id = ? AND kind = ?", number, kind)
-        if found is None:
+        if found is None or self.account_of(number) != self.account:
             raise Refused(f"No such {kind}: '{number}'", "resource_missing", status=404, param="id")
         loaded: Json = json.loads(found["body"])
         return loaded
+
+    def anything(self, number: str) -> Json:
+        """An object of whatever kind."""
+        found = self._store.row("SELECT body FROM object WHERE id = ?", number)
+        loaded: Json = {} if found is None else json.loads(found["body"])
+        return loaded
+
+    def account_of(self, number: str) -> str:
+        """The connected account an object was made on; empty where it is our own."""
+        return str(self._store.setting(f"account:{number}", ""))
 
     def listed(self, kind: str, parent: str = "", limit: int = 10) -> Json:
         """A list object, newest first."""
@@ -363,16 +385,18 @@ class Book:
         data = [json.loads(row["body"]) for row in rows[:limit]]
         return {"object": "list", "data": data, "has_more": len(rows) > limit, "url": "/v1"}
 
-    def _save(self, thing: Mapping[str, Any], parent: str = "") -> None:
+    def save(self, thing: Mapping[str, Any], parent: str = "") -> None:
+        if self.account:
+            self._store.set_setting(f"account:{thing['id']}", self.account)
         self._store.run(
             "INSERT INTO object VALUES (?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET body = excluded.body",
             thing["id"], thing["object"], parent, json.dumps(thing, ensure_ascii=False),
         )  # fmt: skip
 
-    def _event(self, kind: str, thing: Json, now: datetime) -> None:
+    def event(self, kind: str, thing: Json, now: datetime) -> None:
         event: Json = {
-            "id": _new("evt"),
+            "id": new_id("evt"),
             "object": "event",
             "api_version": API_VERSION,
             "created": int(now.timestamp()),
@@ -381,87 +405,7 @@ class Book:
             "pending_webhooks": 1,
             "request": {"id": None, "idempotency_key": None},
             "type": kind,
+            **({"account": self.account} if self.account else {}),
         }
-        self._save(event, str(thing.get("payment_intent") or thing["id"]))
+        self.save(event, str(thing.get("payment_intent") or thing["id"]))
         self._tell(event)
-
-
-def unflatten(body: str) -> Json:
-    """A form body with bracketed names, as Stripe's clients send it, as nested objects.
-
-    `line_items[0][quantity]=1` becomes {"line_items": {"0": {"quantity": "1"}}}.
-    """
-    root: Json = {}
-    for name, value in parse_qsl(body, keep_blank_values=True):
-        first, *rest = name.replace("]", "").split("[")
-        at = root
-        for index, part in enumerate([first, *rest]):
-            if index == len(rest):
-                at[part] = value
-            else:
-                inner = at.setdefault(part, {})
-                at = inner if isinstance(inner, dict) else at
-    return root
-
-
-def _new(prefix: str) -> str:
-    return f"{prefix}_{ids.new().hex}"
-
-
-def _table(value: object) -> Json:
-    return dict(value) if isinstance(value, dict) else {}
-
-
-def _metadata(given: Json) -> dict[str, str]:
-    metadata = _table(given.get("metadata"))
-    if len(metadata) > METADATA_KEYS_MAX:
-        raise Refused("At most 50 metadata keys.", "metadata_too_large", param="metadata")
-    return {str(name): str(value) for name, value in metadata.items()}
-
-
-def _amount(given: Json, name: str = "amount") -> int:
-    text = str(given.get(name, ""))
-    if not text:
-        raise Refused(f"Missing required param: {name}.", "parameter_missing", param=name)
-    if not (text.isascii() and text.lstrip("-").isdigit()):
-        raise Refused(f"Invalid integer: {text}", "parameter_invalid_integer", param=name)
-    return int(text)
-
-
-def _currency(given: Json) -> str:
-    currency = str(given.get("currency", "")).lower()
-    if not currency:
-        raise Refused("Missing required param: currency.", "parameter_missing", param="currency")
-    if currency not in AMOUNT_MIN:
-        raise Refused(f"Invalid currency: {currency}", "parameter_invalid", param="currency")
-    return currency
-
-
-def _check_limits(amount: int, currency: str) -> None:
-    if amount < AMOUNT_MIN[currency]:
-        raise Refused(
-            "Amount must convert to at least 50 cents.", "amount_too_small", param="amount"
-        )
-    if amount > AMOUNT_MAX:
-        raise Refused("Amount must be at most 99999999.", "amount_too_large", param="amount")
-
-
-def _items(given: Json) -> tuple[int, str, str]:
-    """Total, currency and name of a session's line items."""
-    total, currency, names = 0, "", []
-    for item in _table(given.get("line_items")).values():
-        price = _table(_table(item).get("price_data"))
-        currency = _currency(price)
-        total += _amount(price, "unit_amount") * _amount(_table(item), "quantity")
-        names.append(str(_table(price.get("product_data")).get("name", "")))
-    if not names:
-        raise Refused("Missing: line_items.", "parameter_missing", param="line_items")
-    return total, currency, ", ".join(names)
-
-
-def _unexpected_state(intent: Json) -> Refused:
-    return Refused(
-        f"This PaymentIntent's status is {intent['status']}.",
-        "payment_intent_unexpected_state",
-        payment_intent=intent,
-    )

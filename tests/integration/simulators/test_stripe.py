@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from market import clock
+from market import clock, ids
 from market.simulators.stripe import StripeConfig, create_app
 from payments.gateways import GatewayRefused, GatewayUnavailable, Secrets
 from payments.gateways.stripe import NoticeForged, StripeClient, StripeGateway
@@ -157,20 +157,90 @@ async def test_a_partner_that_stays_down_is_unknown_not_refused(client, browser)
 async def test_refunds_never_exceed_the_payment(client, browser, hook, account) -> None:
     await browser.post(await checkout(client), data={"card": "4242424242424242"})
     [told] = await events_of(hook, account, 1)
-    refunds = [("r:1", 30_000), ("r:1", 30_000), ("r:2", 60_000), ("r:3", 55_000), ("r:4", 1_000)]
+    first, second, third, fourth = (ids.new() for _ in range(4))
 
     answers = []
-    for key, amount_vnd in refunds:
+    for refund_id, amount_vnd in (
+        (first, 30_000), (first, 30_000), (second, 60_000), (third, 55_000), (fourth, 1_000),
+    ):  # fmt: skip
         try:
-            answers.append(await client.refund(told.provider_id, amount_vnd, idempotency_key=key))
+            answer = await client.give_back(refund_id, told.provider_id, amount_vnd)
+            answers.append((answer.kind.value, answer.refund_no))
         except GatewayRefused as refused:
-            answers.append(refused.reason)
+            answers.append(("no", refused.reason))
+    asked = await client.given_back(third, told.provider_id)
+    absent = await client.given_back(second, told.provider_id)
 
-    assert answers[0].startswith("re_")
-    assert answers[1] == answers[0]
-    assert answers[2] == "amount_too_large"
-    assert answers[3].startswith("re_")
-    assert answers[4] == "charge_already_refunded"
+    assert [kind for kind, _ in answers] == ["confirmed", "confirmed", "no", "confirmed", "no"]
+    assert answers[0] == answers[1]
+    assert (answers[2][1], answers[4][1]) == ("amount_too_large", "charge_already_refunded")
+    assert (asked.kind.value, asked.refund_no) == answers[3]
+    assert absent.kind.value == "absent"
+
+
+async def test_a_refund_may_wait_and_fail_later(client, browser, hook, account) -> None:
+    await browser.post(await checkout(client), data={"card": "4242424242424242"})
+    [paid] = await events_of(hook, account, 1)
+    await browser.post("/control", json={"refund_pending": {"next": 1}})
+    refund_id = ids.new()
+
+    accepted = await client.give_back(refund_id, paid.provider_id, 85_000)
+    await browser.post("/control/happen", json={"id": accepted.refund_no, "status": "failed"})
+    _, _, failed = await events_of(hook, account, 3)
+
+    later = await client.given_back(refund_id, paid.provider_id)
+    assert (accepted.kind.value, later.kind.value) == ("accepted", "refused")
+    assert (failed.direction, failed.payment_ref, failed.detail) == (
+        "out",
+        str(refund_id),
+        "refund.failed",
+    )
+
+
+@pytest.mark.parametrize("end", ["won", "lost"])
+async def test_a_dispute_is_told_when_it_opens_and_when_it_ends(
+    client, browser, hook, account, end: str
+) -> None:
+    await browser.post(await checkout(client), data={"card": "4242424242424242"})
+    [paid] = await events_of(hook, account, 1)
+
+    opened = await browser.post("/control/happen", json={"id": paid.provider_id})
+    await browser.post("/control/happen", json={"id": opened.json()["id"], "status": end})
+    _, first, last = await events_of(hook, account, 3)
+
+    assert [(one.direction, one.amount_vnd, one.reference) for one in (first, last)] == [
+        ("out", 85_000, paid.provider_id)
+    ] * 2
+    assert (first.detail, last.detail) == ("dispute.opened", f"dispute.{end}")
+    assert first.provider_id != last.provider_id
+
+
+async def test_what_a_payment_is_worth_after_fees_is_read_from_stripes_books(
+    client, browser, hook, account
+) -> None:
+    await browser.post(await checkout(client), data={"card": "4242424242424242"})
+    [paid] = await events_of(hook, account, 1)
+    unpaid = await client.open_intent("ref-2", 85_000, "Rau", idempotency_key="pay:2")
+
+    worth = await client.settlement(paid.provider_id)
+
+    assert worth is not None
+    assert (worth.amount_vnd, worth.fee_vnd, worth.net_vnd) == (85_000, 12_890, 72_110)
+    assert worth.balance_no.startswith("txn_")
+    assert await client.settlement(unpaid.id) is None
+
+
+async def test_a_charge_on_a_connected_account_is_seen_there_alone(client) -> None:
+    opened = await client.open_intent(
+        "ref-1", 85_000, "Rau", idempotency_key="pay:1", account="acct_lan"
+    )
+
+    own = await client.payment(opened.id, clock.now(), account="acct_lan")
+    with pytest.raises(GatewayRefused) as refused:
+        await client.payment(opened.id, clock.now())
+
+    assert own is None
+    assert refused.value.reason == "resource_missing"
 
 
 async def test_an_intent_can_be_cancelled_but_not_twice(client, hook, account) -> None:

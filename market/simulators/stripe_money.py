@@ -1,0 +1,113 @@
+"""What the simulated Stripe does with money once it has it: fees, refunds that wait, disputes."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from market import ids
+
+if TYPE_CHECKING:  # the book makes its money here
+    from market.simulators.stripe_book import Book
+
+Json = dict[str, Any]
+FEE_BASIS_POINTS, FEE_FIXED = 340, {"vnd": 10_000, "usd": 50}
+AVAILABLE_SECONDS = 2 * 24 * 3600
+REFUND_ENDS = ("succeeded", "failed", "canceled")
+DISPUTE_ENDS = ("won", "lost")
+
+
+class NoSuchThing(Exception):
+    """The control API names something that is not there, or has ended."""
+
+
+def balance_transaction(thing: Json, now: datetime) -> Json:
+    """How a charge, refund or dispute stands in the account's books; the fee is kept on refunds."""
+    kind, sign = thing["object"], 1 if thing["object"] == "charge" else -1
+    amount, fee = sign * int(thing["amount"]), 0
+    if kind == "charge":
+        fee = (amount * FEE_BASIS_POINTS + 5_000) // 10_000 + FEE_FIXED[thing["currency"]]
+    return {
+        "id": f"txn_{ids.new().hex}",
+        "object": "balance_transaction",
+        "amount": amount,
+        "available_on": int(now.timestamp()) + AVAILABLE_SECONDS,
+        "created": int(now.timestamp()),
+        "currency": thing["currency"],
+        "exchange_rate": None,
+        "fee": fee,
+        "net": amount - fee,
+        "source": thing["id"],
+        "status": "pending",
+        "type": "charge" if kind == "charge" else "refund" if kind == "refund" else "adjustment",
+    }
+
+
+def end_refund(book: "Book", number: str, status: str, now: datetime) -> Json:
+    """A pending refund succeeds, fails or is cancelled; what failed is the charge's again."""
+    refund = book.get(number, "refund")
+    if refund["status"] != "pending" or status not in REFUND_ENDS:
+        raise NoSuchThing(f"No pending refund {number}.")
+    refund["status"] = status
+    if status != "succeeded":
+        charge = book.get(refund["charge"], "charge")
+        charge["amount_refunded"] -= refund["amount"]
+        charge["refunded"] = False
+        book.save(charge, charge["payment_intent"])
+    book.save(refund, refund["payment_intent"])
+    book.event("refund.failed" if status == "failed" else "refund.updated", refund, now)
+    return refund
+
+
+def open_dispute(book: "Book", intent_id: str, amount: int, now: datetime) -> Json:
+    """The cardholder's bank takes the money of a paid intent back for now."""
+    intent = book.get(intent_id, "payment_intent")
+    if intent["latest_charge"] is None:
+        raise NoSuchThing(f"Intent {intent_id} was not paid.")
+    charge = book.get(intent["latest_charge"], "charge")
+    dispute: Json = {
+        "id": f"dp_{ids.new().hex}",
+        "object": "dispute",
+        "amount": amount or charge["amount"],
+        "charge": charge["id"],
+        "created": int(now.timestamp()),
+        "currency": charge["currency"],
+        "evidence_details": {"due_by": int(now.timestamp()) + 7 * 24 * 3600},
+        "is_charge_refundable": False,
+        "livemode": False,
+        "metadata": {},
+        "payment_intent": intent_id,
+        "reason": "fraudulent",
+        "status": "needs_response",
+    }
+    charge["disputed"] = True
+    book.save(charge, intent_id)
+    book.save(dispute, intent_id)
+    book.event("charge.dispute.created", dispute, now)
+    book.event("charge.dispute.funds_withdrawn", dispute, now)
+    return dispute
+
+
+def close_dispute(book: "Book", number: str, status: str, now: datetime) -> Json:
+    """The bank decides: won, the money comes back; lost, it stays away."""
+    dispute = book.get(number, "dispute")
+    if dispute["status"] in DISPUTE_ENDS or status not in DISPUTE_ENDS:
+        raise NoSuchThing(f"No open dispute {number}.")
+    dispute["status"] = status
+    book.save(dispute, dispute["payment_intent"])
+    if status == "won":
+        book.event("charge.dispute.funds_reinstated", dispute, now)
+    book.event("charge.dispute.closed", dispute, now)
+    return dispute
+
+
+def expanded(book: "Book", thing: Json, given: Json) -> Json:
+    """The object with the ids that `expand` names replaced by what they stand for."""
+    wanted = given.get("expand")
+    for path in wanted.values() if isinstance(wanted, dict) else ():
+        at: Any = thing
+        for name in str(path).split("."):
+            if not isinstance(at, dict) or at.get(name) is None:
+                break
+            if isinstance(at[name], str):
+                at[name] = book.anything(at[name])
+            at = at[name]
+    return thing
