@@ -35,6 +35,7 @@ from payments.qr_errors import (
 from payments.qr_format import (
     AMOUNT_VND_MAX,
     SERVICES,
+    TRANSFERS,
     Objects,
     QRPayload,
     crc16,
@@ -128,7 +129,8 @@ def _payload(text: str, objects: Objects) -> QRPayload:
     amount_vnd = _amount(root, findings)
     extra = _additional(root.get("62", ""), "62", findings)
     native = _additional(root.get("64", ""), "64", findings)
-    findings += check_texts(root, extra, native, is_transfer=bool(bank_bin))
+    is_transfer = bool(bank_bin) and service in TRANSFERS
+    findings += check_texts(root, extra, native, is_transfer=is_transfer)
     return QRPayload(
         text=text,
         scheme=scheme,

@@ -21,3 +21,9 @@ def test_what_could_mean_anything_is_refused_by_name(row: dict[str, object]) -> 
         parse_vnd(str(row["text"]))
 
     assert refused.value.code == row["code"]
+
+
+def test_another_bound_may_be_given() -> None:
+    assert parse_vnd("2 tỷ", 999_999_999_999) == 2_000_000_000
+    with pytest.raises(AmountError):
+        parse_vnd("51k", 50_000)

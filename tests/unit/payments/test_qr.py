@@ -293,6 +293,13 @@ def test_what_real_stickers_bend_is_told_by_field_and_paid_all_the_same(
     assert payload.is_transfer
 
 
+@pytest.mark.parametrize("text", [MERCHANT, VNPAY])
+def test_a_merchants_code_may_carry_its_bill_alone(text: str) -> None:
+    objects = {**dict(qr.read(text).objects), "62": "0108HD000123"}
+
+    assert qr.read(closed(objects.items())).findings == ()
+
+
 def test_the_findings_stand_in_the_order_of_the_checks() -> None:
     objects = {
         **dict(qr.read(DYNAMIC).objects),

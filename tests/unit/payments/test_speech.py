@@ -2,7 +2,7 @@
 
 import pytest
 
-from payments import speech
+from payments import memo, speech
 
 
 @pytest.mark.parametrize(
@@ -125,3 +125,16 @@ def test_the_result_is_said_first(
 
 def test_an_outcome_is_understood_in_capitals_too() -> None:
     assert speech.announcement("SETTLED", 50_000, 50_000, 50_000).headline == "ĐỦ TIỀN"
+
+
+def test_a_code_is_spelled_sign_by_sign() -> None:
+    assert speech.spoken_code("chok7m2qx") == (
+        "chợ, ca như kẹo, bảy, mờ như mèo, hai, quy như quả, ích như xoài"
+    )
+
+
+def test_no_two_signs_of_a_code_sound_alike() -> None:
+    said = [speech.spoken_code(sign) for sign in memo.ALPHABET]
+
+    assert all(said)
+    assert len(set(said)) == len(memo.ALPHABET)
