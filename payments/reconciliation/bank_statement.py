@@ -83,46 +83,52 @@ def compare_lines(
 
     `ours` may reach a day beyond the statement on both sides: what lies outside is never missing.
     """
-    by_reference: dict[str, list[OurMovement]] = defaultdict(list)
-    for one in reversed(ours):
+    known: dict[str, list[OurMovement]] = defaultdict(list)
+    for one in ours:
         for key in {one.reference, one.provider_id} - {""}:
-            by_reference[key].append(one)
+            known[key].append(one)
     used: set[UUID] = set()
-    differences, left, matched = [], list[BankLine](), 0
+    differences, left = [], list[BankLine]()
     seen: set[tuple[str, int]] = set()
     for line in statement.lines:
         told = (line.reference, line.amount_vnd)
+        fitting = [one for one in known.get(line.reference, ()) if one.id not in used]
         if told in seen:
             differences.append(_difference(Class.DUPLICATE, line, None))
-            continue
-        seen.add(told)
-        fitting = [one for one in by_reference.get(line.reference, ()) if one.id not in used]
-        if not fitting:
+        elif not fitting:
             left.append(line)
-            continue
-        best = min(fitting, key=lambda one: abs(one.amount_vnd - line.amount_vnd))
-        used.add(best.id)
-        if best.amount_vnd == line.amount_vnd:
-            matched += 1
         else:
-            differences.append(_difference(Class.AMOUNT_MISMATCH, line, best))
-    waiting: dict[int, list[OurMovement]] = defaultdict(list)
-    for one in ours:
-        if one.id not in used:
-            waiting[one.amount_vnd].append(one)
-    for line in left:
-        near = _near(line, [one for one in waiting[line.amount_vnd] if one.id not in used])
-        if near is None:
-            differences.append(_difference(Class.MISSING_LOCAL, line, None))
-        else:
-            used.add(near.id)
-            matched += 1
+            best = min(fitting, key=lambda one: abs(one.amount_vnd - line.amount_vnd))
+            used.add(best.id)
+            if best.amount_vnd != line.amount_vnd:
+                differences.append(_difference(Class.AMOUNT_MISMATCH, line, best))
+        seen.add(told)
+    differences += _left(left, ours, used)
+    held = len(differences)
     differences += [
         _missing(one)
         for one in ours
         if one.id not in used and statement.first_day <= one.day <= statement.last_day
     ]
-    return matched, differences
+    return len(statement.lines) - held, differences
+
+
+def _left(
+    lines: Sequence[BankLine], ours: Sequence[OurMovement], used: set[UUID]
+) -> list[Difference]:
+    """Lines whose reference nobody told us: by amount and time, each of ours once."""
+    waiting: dict[int, list[OurMovement]] = defaultdict(list)
+    for one in ours:
+        if one.id not in used:
+            waiting[one.amount_vnd].append(one)
+    alone = []
+    for line in lines:
+        near = _near(line, [one for one in waiting[line.amount_vnd] if one.id not in used])
+        if near is None:
+            alone.append(_difference(Class.MISSING_LOCAL, line, None))
+        else:
+            used.add(near.id)
+    return alone
 
 
 def _near(line: BankLine, fitting: Sequence[OurMovement]) -> OurMovement | None:
