@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from market.commands import bank, einvoice, notice, qr, reconcile, say
+from market.commands import bank, einvoice, notice, qr, reconcile, say, vnpay
 from market.settings import Settings, SettingsError, from_environment
 
 SIMULATORS = ("bank", "vnpay", "stripe", "tax", "portal")
@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     qr.add_parser(commands, data)
     bank.add_parser(commands, data)
     say.add_parser(commands, data)
+    vnpay.add_parser(commands, data)
     notice.add_parser(commands, data)
     reconcile.add_parser(commands, data)
     audit = add("audit", _audit, "prove that the ledger adds up", data)
