@@ -22,7 +22,6 @@ from einvoice.invoice import (
     Related,
     Seller,
     Totals,
-    check,
     line,
     totals_of,
 )
@@ -62,6 +61,7 @@ from einvoice.transmission import (
     resubmit,
     sellers_waiting,
 )
+from einvoice.validity import check
 from einvoice.words import NORTH, SOUTH, amount_in_words, same_words
 
 

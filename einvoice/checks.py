@@ -14,8 +14,7 @@ from uuid import UUID
 
 from lxml import etree
 
-from einvoice import document, envelope, rules, seal
-from einvoice import invoice as values
+from einvoice import document, envelope, rules, seal, validity
 from einvoice.envelope import Header, Message, Reason
 from einvoice.errors import (
     CodeInvalid,
@@ -325,7 +324,7 @@ def _invoices(
     for element in elements:
         try:
             said = document.invoice_of(element)
-            values.check(said)
+            validity.check(said)
             data = element.find("DLHDon")
             assert data is not None
             one = _known_invoice(said, data, office)

@@ -1,70 +1,39 @@
-"""The XML of an invoice: written in the order of the tables, read in any order. Pure.
+"""The XML of an invoice, written in the order of the tables. Pure; `reading` reads it back.
 
 The tags are the tables of QĐ 1510/QĐ-TCT with the additions of QĐ 1306/QĐ-CT. Where the cash-register
 layout has no tag for a field that the law lets a buyer or seller show, the field goes into TTKhac
-under its usual tag's name. A field the reader does not know is kept as it is and written back.
+under its usual tag's name.
 """
 
-import re
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from enum import IntEnum
-from typing import Any, TypeVar
 
-from lxml import etree
-
-from einvoice.errors import DocumentInvalid
 from einvoice.invoice import (
     VAT_INVOICE,
     Buyer,
+    Delegate,
     FreeField,
     Invoice,
     Line,
-    Method,
-    Nature,
-    RateTotal,
     Related,
     Seller,
-    Totals,
+    Special,
 )
-from einvoice.markup import needed, only, parsed, tag, text_at, text_tag
+from einvoice.markup import tag, text_tag
+from einvoice.reading import (
+    BUYER,
+    BUYER_AT_TILL,
+    CURRENCY,
+    REDUCTION,
+    SELLER,
+    SELLER_AT_TILL,
+    TRADE_GROUP,
+    invoice_of,
+    read,
+)
 
-E = TypeVar("E", bound=IntEnum)
-CURRENCY = "VND"
-_SELLER = {
-    "Ten": "name",
-    "MST": "tax_id",
-    "DChi": "address",
-    "MCHang": "store_code",
-    "TCHang": "store_name",
-    "SDThoai": "phone",
-    "DCTDTu": "email",
-    "STKNHang": "bank_account",
-    "TNHang": "bank_name",
-    "Website": "website",
-}
-_SELLER_AT_TILL = {"Ten", "MST", "DChi", "SDThoai"}
-_BUYER = {
-    "Ten": "name",
-    "MST": "tax_id",
-    "MDVQHNSach": "budget_unit",
-    "DChi": "address",
-    "SDThoai": "phone",
-    "CCCDan": "personal_id",
-    "SHChieu": "passport",
-    "DCTDTu": "email",
-    "HVTNMHang": "person",
-    "STKNHang": "bank_account",
-    "TNHang": "bank_name",
-}
-_BUYER_AT_TILL = {"Ten", "MST", "DChi", "SDThoai", "CCCDan"}
-_TRADE_GROUP = "NhomNganhNghe"
-_REDUCTION = "TGTKhac"
-_NUMBER = re.compile(r"-?[0-9]{1,21}(\.[0-9]{1,6})?")
-
-
-# ── Writing ─────────────────────────────────────────────────────────────────────────────────────
+__all__ = ["invoice_of", "number_text", "read", "write"]
 
 
 def write(invoice: Invoice) -> bytes:
@@ -74,8 +43,8 @@ def write(invoice: Invoice) -> bytes:
         _general(invoice),
         tag(
             "NDHDon",
-            _party("NBan", invoice.seller, _SELLER, _SELLER_AT_TILL, invoice),
-            _party("NMua", invoice.buyer, _BUYER, _BUYER_AT_TILL, invoice),
+            _party("NBan", invoice.seller, SELLER, SELLER_AT_TILL, invoice),
+            _party("NMua", invoice.buyer, BUYER, BUYER_AT_TILL, invoice),
             tag("DSHHDVu", *(_line(i, one) for i, one in enumerate(invoice.lines, 1))),
             _totals(invoice),
         ),
@@ -104,14 +73,33 @@ def _general(invoice: Invoice) -> str:
         text_tag("KHMSHDon", str(invoice.template)),
         text_tag("KHHDon", invoice.symbol),
         text_tag("SHDon", str(invoice.number)),
+        text_tag("MHSo", invoice.file_number),
         text_tag("NLap", invoice.issued_on.isoformat()),
+        text_tag("HDCTTChinh", "1" if invoice.corrects_by_list else ""),
         text_tag("HDDCKPTQuan", str(int(invoice.non_tariff_zone)) if sales else ""),
+        text_tag("SBKe", invoice.list_number),
+        text_tag("NBKe", _day_text(invoice.listed_on)),
         text_tag("DVTTe", CURRENCY if ordinary else ""),
         text_tag("HTTToan", invoice.payment_form),
         text_tag("MSTTCGP", invoice.provider_tax_id),
+        *_delegate(invoice.delegate),
         _related(invoice.related),
         *invoice.unknown,
     )
+
+
+def _delegate(delegate: Delegate | None) -> tuple[str, ...]:
+    if delegate is None:
+        return ()
+    return (
+        text_tag("MSTDVNUNLHDon", delegate.tax_id),
+        text_tag("TDVNUNLHDon", delegate.name),
+        text_tag("DCDVNUNLHDon", delegate.address),
+    )
+
+
+def _day_text(day: date | None) -> str:
+    return "" if day is None else day.isoformat()
 
 
 def _related(related: Related | None) -> str:
@@ -125,6 +113,8 @@ def _related(related: Related | None) -> str:
         text_tag("KHHDCLQuan", related.symbol),
         text_tag("SHDCLQuan", related.number),
         text_tag("NLHDCLQuan", related.issued_on.isoformat()),
+        text_tag("SBKCLQuan", related.list_number),
+        text_tag("NBKCLQuan", _day_text(related.listed_on)),
         text_tag("GChu", related.note),
     )
 
@@ -148,7 +138,7 @@ def _party(
 
 
 def _line(index: int, one: Line) -> str:
-    group = (FreeField(name=_TRADE_GROUP, value=one.trade_group),) if one.trade_group else ()
+    group = (FreeField(name=TRADE_GROUP, value=one.trade_group),) if one.trade_group else ()
     return tag(
         "HHDVu",
         text_tag("TChat", str(int(one.nature))),
@@ -162,9 +152,15 @@ def _line(index: int, one: Line) -> str:
         _number_tag("STCKhau", one.discount_vnd),
         _number_tag("ThTien", one.amount_vnd),
         text_tag("TSuat", one.vat_rate),
+        *(_special(part) for part in one.specials),
         *one.unknown,
         _free((*group, *one.fields)),
     )
+
+
+def _special(part: Special) -> str:
+    inner = tag("TTin", text_tag("TTruong", part.name), text_tag("DLieu", part.value))
+    return tag("TTHHDTrung", text_tag("LHHDTrung", str(part.kind)), inner)
 
 
 def _totals(invoice: Invoice) -> str:
@@ -172,7 +168,7 @@ def _totals(invoice: Invoice) -> str:
     reduction = totals.reduction_vnd or None
     moved: tuple[FreeField, ...] = ()
     if at_till and reduction:
-        moved = (FreeField(name=_REDUCTION, kind="numeric", value=str(reduction)),)
+        moved = (FreeField(name=REDUCTION, kind="numeric", value=str(reduction)),)
     rates = (
         tag(
             "LTSuat",
@@ -187,8 +183,16 @@ def _totals(invoice: Invoice) -> str:
         tag("THTTLTSuat", *rates),
         _number_tag("TgTCThue", totals.net_vnd),
         _number_tag("TgTThue", totals.vat_vnd),
+        _number_tag("TGTKCThue", totals.untaxed_reduction_vnd),
+        tag(
+            "DSLPhi",
+            *(
+                tag("LPhi", text_tag("TLPhi", one.name), _number_tag("TPhi", one.amount_vnd))
+                for one in totals.fees
+            ),
+        ),
         _number_tag("TTCKTMai", totals.discount_vnd),
-        _number_tag(_REDUCTION, None if at_till else reduction),
+        _number_tag(REDUCTION, None if at_till else reduction),
         _number_tag("TgTTTBSo", totals.payable_vnd),
         text_tag("TgTTTBChu", totals.in_words),
         *totals.unknown,
@@ -213,191 +217,3 @@ def _free(fields: Iterable[FreeField]) -> str:
 
 def _number_tag(name: str, value: Decimal | int | None) -> str:
     return "" if value is None else text_tag(name, number_text(value))
-
-
-# ── Reading ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def read(document: bytes) -> Invoice:
-    """The invoice in a document whose root is HDon. Says nothing about its signature.
-
-    Raises: DocumentInvalid.
-    """
-    return invoice_of(parsed(document))
-
-
-def invoice_of(root: etree._Element) -> Invoice:
-    """The invoice in an HDon element. Raises: DocumentInvalid."""
-    if root.tag != "HDon":
-        raise DocumentInvalid(f"the root is {root.tag}, not HDon")
-    data = needed(root, "DLHDon")
-    general, content = needed(data, "TTChung"), needed(data, "NDHDon")
-    if text_at(general, "DVTTe", CURRENCY) != CURRENCY:
-        raise DocumentInvalid("only invoices in VND are read")
-    rows = only(content, "DSHHDVu")
-    buyer = only(content, "NMua")  # left out for a consumer who gave no data
-    return Invoice(
-        version=text_at(general, "PBan"),
-        title=text_at(general, "THDon"),
-        template=_whole(general, "KHMSHDon"),
-        symbol=text_at(general, "KHHDon"),
-        number=_whole(general, "SHDon"),
-        issued_on=_day(text_at(general, "NLap")),
-        seller=_read_party(needed(content, "NBan"), Seller, _SELLER),
-        buyer=Buyer() if buyer is None else _read_party(buyer, Buyer, _BUYER),
-        lines=tuple(_read_line(one) for one in rows.findall("HHDVu")) if rows is not None else (),
-        totals=_read_totals(needed(content, "TToan")),
-        payment_form=text_at(general, "HTTToan"),
-        non_tariff_zone=text_at(general, "HDDCKPTQuan") == "1",
-        provider_tax_id=text_at(general, "MSTTCGP"),
-        related=_read_related(only(general, "TTHDLQuan")),
-        code=text_at(root, "MCCQT"),
-        lookup=text_at(root, "DLQRCode"),
-        fields=_read_free(data),
-        unknown=_unknown(general, _GENERAL_TAGS),
-    )
-
-
-_GENERAL_TAGS = {
-    *("PBan", "THDon", "KHMSHDon", "KHHDon", "SHDon", "NLap", "HDDCKPTQuan", "DVTTe", "HTTToan"),
-    *("MSTTCGP", "TTHDLQuan"),
-}
-_LINE_TAGS = {
-    *("TChat", "STT", "MHHDVu", "THHDVu", "DVTinh", "SLuong", "DGia", "TLCKhau", "STCKhau"),
-    *("ThTien", "TSuat", "TTKhac"),
-}
-_TOTALS_TAGS = {
-    *("THTTLTSuat", "TgTCThue", "TgTThue", "TTCKTMai", "TGTKhac", "TgTTTBSo", "TgTTTBChu"),
-    "TTKhac",
-}
-
-
-def _read_party(node: etree._Element, kind: type[Any], tags: dict[str, str]) -> Any:
-    values = {attribute: text_at(node, name) for name, attribute in tags.items()}
-    rest: list[FreeField] = []
-    for one in _read_free(node):
-        if one.name in tags and not values[tags[one.name]]:
-            values[tags[one.name]] = one.value
-        else:
-            rest.append(one)
-    return kind(**values, fields=tuple(rest), unknown=_unknown(node, {*tags, "TTKhac"}))
-
-
-def _read_line(node: etree._Element) -> Line:
-    free = _read_free(node)
-    group = next((one.value for one in free if one.name == _TRADE_GROUP), "")
-    return Line(
-        nature=_one_of(Nature, _whole(node, "TChat")),
-        code=text_at(node, "MHHDVu"),
-        name=text_at(node, "THHDVu"),
-        unit=text_at(node, "DVTinh"),
-        quantity=_decimal(node, "SLuong"),
-        unit_price_vnd=_decimal(node, "DGia"),
-        discount_percent=_decimal(node, "TLCKhau"),
-        discount_vnd=_vnd(node, "STCKhau"),
-        amount_vnd=_vnd(node, "ThTien"),
-        vat_rate=text_at(node, "TSuat"),
-        trade_group=group,
-        fields=tuple(one for one in free if one.name != _TRADE_GROUP),
-        unknown=_unknown(node, _LINE_TAGS),
-    )
-
-
-def _read_totals(node: etree._Element) -> Totals:
-    free = _read_free(node)
-    moved = next((one.value for one in free if one.name == _REDUCTION), "0")
-    if not _NUMBER.fullmatch(moved):
-        raise DocumentInvalid(f"TTKhac {_REDUCTION} “{moved}” is not a number")
-    reduction_vnd = _vnd(node, _REDUCTION)
-    return Totals(
-        payable_vnd=_whole(node, "TgTTTBSo"),
-        in_words=text_at(node, "TgTTTBChu"),
-        rates=tuple(
-            RateTotal(
-                rate=text_at(one, "TSuat"),
-                net_vnd=_whole(one, "ThTien"),
-                vat_vnd=_vnd(one, "TThue") or 0,
-            )
-            for one in node.findall("THTTLTSuat/LTSuat")
-        ),
-        net_vnd=_vnd(node, "TgTCThue"),
-        vat_vnd=_vnd(node, "TgTThue"),
-        discount_vnd=_vnd(node, "TTCKTMai"),
-        reduction_vnd=int(Decimal(moved)) if reduction_vnd is None else reduction_vnd,
-        fields=tuple(one for one in free if one.name != _REDUCTION),
-        unknown=_unknown(node, _TOTALS_TAGS),
-    )
-
-
-def _read_related(node: etree._Element | None) -> Related | None:
-    if node is None:
-        return None
-    return Related(
-        method=_one_of(Method, _whole(node, "TCHDon")),
-        kind=_whole(node, "LHDCLQuan"),
-        template=text_at(node, "KHMSHDCLQuan"),
-        symbol=text_at(node, "KHHDCLQuan"),
-        number=text_at(node, "SHDCLQuan"),
-        issued_on=_day(text_at(node, "NLHDCLQuan")),
-        note=text_at(node, "GChu"),
-    )
-
-
-def _read_free(node: etree._Element) -> tuple[FreeField, ...]:
-    return tuple(
-        FreeField(
-            name=text_at(one, "TTruong"),
-            kind=text_at(one, "KDLieu", "string"),
-            value=text_at(one, "DLieu"),
-        )
-        for one in node.findall("TTKhac/TTin")
-    )
-
-
-def _unknown(node: etree._Element, known: set[str]) -> tuple[str, ...]:
-    return tuple(
-        etree.tostring(one, with_tail=False, encoding="unicode")
-        for one in node
-        if one.tag not in known
-    )
-
-
-def _decimal(node: etree._Element, name: str) -> Decimal | None:
-    text = text_at(node, name)
-    if not text:
-        return None
-    if not _NUMBER.fullmatch(text):
-        raise DocumentInvalid(f"{name} “{text[:40]}” is not a number of the format")
-    return Decimal(text)
-
-
-def _vnd(node: etree._Element, name: str) -> int | None:
-    value = _decimal(node, name)
-    if value is None:
-        return None
-    if value != int(value):
-        raise DocumentInvalid(f"{name} {value} is not in whole đồng")
-    return int(value)
-
-
-def _whole(node: etree._Element, name: str) -> int:
-    value = _vnd(node, name)
-    if value is None:
-        raise DocumentInvalid(f"{node.tag}/{name} is missing")
-    return value
-
-
-def _one_of(kind: type[E], value: int) -> E:
-    try:
-        return kind(value)
-    except ValueError as error:
-        raise DocumentInvalid(f"{value} is no {kind.__name__.lower()}") from error
-
-
-def _day(text: str) -> date:
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        raise DocumentInvalid(f"“{text[:40]}” is not a date YYYY-MM-DD")
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise DocumentInvalid(f"{text} is not a day") from error

@@ -1,28 +1,20 @@
 """An invoice as a value: seller, buyer, lines, totals; what it must and may say. Pure.
 
-Texts are cleaned (NFC, single spaces) by `cleaned`; `check` says what is wrong with a whole invoice.
+Texts are cleaned (NFC, single spaces) by `cleaned`; `validity.check` says what is wrong with an invoice.
 Template 1 is the VAT invoice, 2 the sales invoice of households; kind M of the symbol makes either
 a cash-register invoice.
 """
 
-import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
 from enum import IntEnum
 from typing import Any, TypeVar
 
 from einvoice import amounts, words
-from einvoice.errors import FieldInvalid, TotalsWrong
-from einvoice.identifiers import (
-    CASH_REGISTER,
-    checked_code,
-    checked_number,
-    symbol_of,
-    tax_id_of,
-)
+from einvoice.identifiers import CASH_REGISTER
 
 VAT_INVOICE = 1
 SALES_INVOICE = 2
@@ -30,7 +22,6 @@ LINES_MAX = 9_999
 """STT has four digits."""
 VND_MAX = 10**15 - 1
 """Far above any basket, far below the 21 digits of the format and a bigint."""
-_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class Nature(IntEnum):
@@ -75,6 +66,7 @@ class Seller:
     bank_account: str = ""
     bank_name: str = ""
     website: str = ""
+    fax: str = ""
     fields: tuple[FreeField, ...] = ()
     unknown: tuple[str, ...] = ()
 
@@ -91,12 +83,32 @@ class Buyer:
     personal_id: str = ""
     passport: str = ""
     email: str = ""
+    customer_code: str = ""
+    """MKHang: the seller's own name for this buyer."""
     person: str = ""
     """HVTNMHang: who bought on behalf of the buyer."""
     bank_account: str = ""
     bank_name: str = ""
     fields: tuple[FreeField, ...] = ()
     unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delegate:
+    """Who issues and signs for the seller. Source: Circular 91/2026, Art. 9."""
+
+    tax_id: str
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Special:
+    """TTHHDTrung: a fact about special goods. `kind` 1 vehicle, 2 transport, 3 platform transport."""
+
+    kind: int
+    name: str
+    value: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +125,7 @@ class Line:
     discount_vnd: int | None = None
     amount_vnd: int | None = None
     vat_rate: str = ""
+    specials: tuple[Special, ...] = ()
     trade_group: str = ""
     """Encouraged on household invoices; written into TTKhac. Source: Decree 254/2026, Art. 10.5."""
     fields: tuple[FreeField, ...] = ()
@@ -129,6 +142,14 @@ class RateTotal:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fee:
+    """LPhi: a fee that is added to the total."""
+
+    name: str
+    amount_vnd: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Totals:
     """TToan."""
 
@@ -141,6 +162,9 @@ class Totals:
     """TTCKTMai: the sum of the discount lines."""
     reduction_vnd: int = 0
     """Taken off the sum of the lines: the cut of a percentage-method seller's rate."""
+    untaxed_reduction_vnd: int | None = None
+    """TGTKCThue: a reduction not subject to VAT."""
+    fees: tuple[Fee, ...] = ()
     fields: tuple[FreeField, ...] = ()
     unknown: tuple[str, ...] = ()
 
@@ -157,6 +181,9 @@ class Related:
     note: str
     kind: int = 1
     """LHDCLQuan 1: an e-invoice of the present system."""
+    list_number: str = ""
+    """SBKCLQuan: the list 01/BK-ĐCTT of several invoices."""
+    listed_on: date | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +205,14 @@ class Invoice:
     """HDDCKPTQuan: a sales invoice between non-tariff zones."""
     provider_tax_id: str = ""
     """MSTTCGP: who provides the solution."""
+    delegate: Delegate | None = None
+    file_number: str = ""
+    """MHSo, of invoices per occurrence."""
+    list_number: str = ""
+    """SBKe: an attached list of goods."""
+    listed_on: date | None = None
+    corrects_by_list: bool = False
+    """HDCTTChinh: adjusts or replaces several invoices named in a list."""
     related: Related | None = None
     code: str = ""
     """MCCQT."""
@@ -240,6 +275,8 @@ def totals_of(
     lines: Iterable[Line],
     *,
     reduction_vnd: int = 0,
+    untaxed_reduction_vnd: int | None = None,
+    fees: tuple[Fee, ...] = (),
     spelling: words.Spelling = words.NORTH,
 ) -> Totals:
     """What the lines add up to, with the amount in words."""
@@ -250,7 +287,8 @@ def totals_of(
     if template == VAT_INVOICE:
         rates = tuple(rate_totals(lines))
         net_vnd, vat_vnd = sum_vnd, sum(one.vat_vnd for one in rates)
-    payable_vnd = sum_vnd + (vat_vnd or 0) - reduction_vnd
+    payable_vnd = sum_vnd + (vat_vnd or 0) + sum(one.amount_vnd for one in fees)
+    payable_vnd -= reduction_vnd + (untaxed_reduction_vnd or 0)
     discounts = [one.amount_vnd or 0 for one in lines if one.nature is Nature.DISCOUNT]
     return Totals(
         payable_vnd=payable_vnd,
@@ -260,6 +298,8 @@ def totals_of(
         vat_vnd=vat_vnd,
         discount_vnd=sum(discounts) if discounts else None,
         reduction_vnd=reduction_vnd,
+        untaxed_reduction_vnd=untaxed_reduction_vnd,
+        fees=fees,
     )
 
 
@@ -281,180 +321,3 @@ def signed_vnd(one: Line) -> int:
         return 0
     amount_vnd = one.amount_vnd or 0
     return -amount_vnd if one.nature is Nature.DISCOUNT else amount_vnd
-
-
-# ── Checking ────────────────────────────────────────────────────────────────────────────────────
-
-_LENGTHS: dict[type, dict[str, int]] = {
-    Seller: {
-        "name": 400,
-        "tax_id": 14,
-        "address": 400,
-        "store_code": 50,
-        "store_name": 400,
-        "phone": 20,
-        "email": 50,
-        "bank_account": 30,
-        "bank_name": 400,
-        "website": 100,
-    },
-    Buyer: {
-        "name": 400,
-        "tax_id": 14,
-        "budget_unit": 7,
-        "address": 400,
-        "phone": 20,
-        "personal_id": 12,
-        "passport": 20,
-        "email": 50,
-        "person": 100,
-        "bank_account": 30,
-        "bank_name": 400,
-    },
-    Line: {"name": 500, "code": 50, "unit": 50, "vat_rate": 11, "trade_group": 500},
-    Totals: {"in_words": 255},
-    Related: {"template": 11, "symbol": 8, "number": 8, "note": 255},
-    Invoice: {
-        "version": 6,
-        "title": 100,
-        "payment_form": 50,
-        "provider_tax_id": 14,
-        "lookup": 512,
-    },
-    FreeField: {"name": 500, "value": 500},
-}
-
-
-def check(invoice: Invoice) -> None:
-    """Refuse an invoice that may not be issued, naming the field.
-
-    Raises: FieldInvalid, SymbolInvalid, NumberInvalid, CodeInvalid, TaxIdInvalid, TotalsWrong.
-    """
-    symbol_of(invoice.template, invoice.symbol, invoice.issued_on)
-    checked_number(invoice.number)
-    if invoice.code:
-        checked_code(invoice.code)
-    check_parties(invoice.seller, invoice.buyer)
-    check_lines(invoice.template, invoice.lines, signed=_adjusts(invoice))
-    check_totals(invoice)
-    _check_texts(invoice, "invoice")
-
-
-def check_parties(seller: Seller, buyer: Buyer) -> None:
-    """Raises: FieldInvalid, TaxIdInvalid."""
-    _check_texts(seller, "seller")
-    _check_texts(buyer, "buyer")
-    for name in ("name", "address"):
-        if not getattr(seller, name):
-            raise FieldInvalid(f"seller.{name}", "it must be filled")
-    if tax_id_of(seller.tax_id) != seller.tax_id:
-        raise FieldInvalid("seller.tax_id", "it is not in its written form")
-    if buyer.tax_id and tax_id_of(buyer.tax_id) != buyer.tax_id:
-        raise FieldInvalid("buyer.tax_id", "it is not in its written form")
-    if buyer.personal_id and not re.fullmatch(r"[0-9]{12}", buyer.personal_id):
-        raise FieldInvalid("buyer.personal_id", "a personal id has 12 digits")
-
-
-def check_lines(template: int, lines: tuple[Line, ...], *, signed: bool = False) -> None:
-    """Refuse lines that cannot stand on an invoice; `signed` allows the negative ones of adjustments.
-
-    Raises: FieldInvalid, TotalsWrong.
-    """
-    if not lines and not signed:
-        raise FieldInvalid("lines", "an invoice has at least one line")
-    if len(lines) > LINES_MAX:
-        raise FieldInvalid("lines", f"more than {LINES_MAX}")
-    for index, one in enumerate(lines):
-        _check_line(template, one, f"lines[{index}]", signed=signed)
-
-
-def _check_line(template: int, one: Line, where: str, *, signed: bool) -> None:
-    _check_texts(one, where)
-    if not one.name:
-        raise FieldInvalid(f"{where}.name", "it must be filled")
-    if one.nature is Nature.NOTE:
-        return
-    if one.amount_vnd is None or abs(one.amount_vnd) > VND_MAX:
-        raise FieldInvalid(f"{where}.amount_vnd", "it is missing or out of range")
-    if one.amount_vnd < 0 and not signed:
-        raise FieldInvalid(f"{where}.amount_vnd", "it is negative")
-    for name in ("quantity", "unit_price_vnd", "discount_percent"):
-        _check_decimal(getattr(one, name), f"{where}.{name}", signed=signed)
-    if bool(one.vat_rate) != (template == VAT_INVOICE):
-        raise FieldInvalid(f"{where}.vat_rate", "only lines of a VAT invoice carry a rate")
-    if one.vat_rate and not amounts.RATE.fullmatch(one.vat_rate):
-        raise FieldInvalid(f"{where}.vat_rate", f"“{one.vat_rate}” is no rate")
-    _check_product(one, where)
-
-
-def _check_product(one: Line, where: str) -> None:
-    if one.quantity is None or one.unit_price_vnd is None or one.nature is Nature.PROMOTION:
-        return
-    computed = amounts.line_amount_vnd(one.quantity, one.unit_price_vnd, one.discount_vnd or 0)
-    if computed != one.amount_vnd:
-        raise TotalsWrong(f"{where}.amount_vnd", said=one.amount_vnd, computed=computed)
-
-
-def _check_decimal(value: Decimal | None, where: str, *, signed: bool) -> None:
-    if value is None:
-        return
-    if not value.is_finite() or (value < 0 and not signed):
-        raise FieldInvalid(where, "it is negative or not a number")
-    _, digits, exponent = value.normalize().as_tuple()
-    assert isinstance(exponent, int)
-    if exponent < -6 or max(len(digits), len(digits) + exponent, -exponent) > 21:
-        raise FieldInvalid(where, "more than 21 digits or 6 decimals")
-
-
-def check_totals(invoice: Invoice) -> None:
-    """Totals against the lines: exact, but for 1 đ of VAT per rate (VAT-inclusive prices).
-
-    Raises: TotalsWrong, FieldInvalid.
-    """
-    totals = invoice.totals
-    computed = totals_of(invoice.template, invoice.lines, reduction_vnd=totals.reduction_vnd)
-    if invoice.template == VAT_INVOICE:
-        _check_rates(totals, computed)
-        if totals.net_vnd != computed.net_vnd:
-            raise TotalsWrong("totals.net_vnd", said=totals.net_vnd, computed=computed.net_vnd)
-    elif totals.rates or totals.vat_vnd is not None:
-        raise FieldInvalid("totals.vat_vnd", "a sales invoice shows no VAT")
-    expected = computed.payable_vnd - (computed.vat_vnd or 0) + (totals.vat_vnd or 0)
-    if totals.payable_vnd != expected:
-        raise TotalsWrong("totals.payable_vnd", said=totals.payable_vnd, computed=expected)
-    if abs(totals.payable_vnd) > VND_MAX or (totals.payable_vnd < 0 and not _adjusts(invoice)):
-        raise FieldInvalid("totals.payable_vnd", "it is negative or out of range")
-    if not words.same_words(totals.in_words, totals.payable_vnd):
-        right = words.amount_in_words(totals.payable_vnd)
-        raise TotalsWrong("totals.in_words", said=totals.in_words, computed=right)
-
-
-def _check_rates(totals: Totals, computed: Totals) -> None:
-    said = {one.rate: one for one in totals.rates}
-    if len(said) != len(totals.rates) or set(said) != {one.rate for one in computed.rates}:
-        raise TotalsWrong("totals.rates", said=list(said), computed=len(computed.rates))
-    for right in computed.rates:
-        mine = said[right.rate]
-        if mine.net_vnd != right.net_vnd or abs(mine.vat_vnd - right.vat_vnd) > 1:
-            raise TotalsWrong(f"totals.rates[{right.rate}]", said=mine, computed=right)
-    if totals.vat_vnd != sum(one.vat_vnd for one in totals.rates):
-        raise TotalsWrong("totals.vat_vnd", said=totals.vat_vnd, computed="the sum of the rates")
-
-
-def _adjusts(invoice: Invoice) -> bool:
-    return invoice.related is not None and invoice.related.method is Method.ADJUSTS
-
-
-def _check_texts(value: Any, where: str) -> None:
-    lengths = _LENGTHS.get(type(value), {})
-    for name, length in lengths.items():
-        text = getattr(value, name)
-        if len(text) > length:
-            raise FieldInvalid(f"{where}.{name}", f"more than {length} characters")
-        if _FORBIDDEN.search(text):
-            raise FieldInvalid(f"{where}.{name}", "it has a character XML forbids")
-    for part in fields(value):
-        inner = getattr(value, part.name)
-        if part.name == "fields" or (is_dataclass(inner) and type(inner) in _LENGTHS):
-            for one in inner if isinstance(inner, tuple) else (inner,):
-                _check_texts(one, f"{where}.{part.name}")

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from einvoice import document, rules, seal, series
+from einvoice import document, rules, seal, series, validity
 from einvoice import invoice as values
 from einvoice.envelope import Reason
 from einvoice.errors import (
@@ -377,7 +377,7 @@ def _named(buyer: Buyer, day: Any) -> Buyer:
 async def _store(
     db: AsyncSession, numbering: _Numbering, draft: Invoice, signer: Signer | None, now: datetime
 ) -> IssuedInvoice:
-    values.check(draft)  # all that can be wrong is wrong before a number is taken
+    validity.check(draft)  # all that can be wrong is wrong before a number is taken
     tax_id, day = draft.seller.tax_id, draft.issued_on
     given = await accepted_prefix(db, numbering.owner_id, tax_id)
     prefix = code_prefix(draft.template, day, given)

@@ -48,7 +48,7 @@ class Problem:
     """Something that is not as the table says. `what` is one of a fixed list of words."""
 
     what: str
-    """missing, expected, twice, unknown, order, nested, length, number, date, choice, form, attribute."""
+    """missing, expected, twice, unknown, order, text, nested, length, number, date, choice, form, attribute."""
     where: str
     detail: str = ""
 
@@ -59,6 +59,8 @@ def problems(node: etree._Element, group: str, layout: str, where: str = "") -> 
     fields = tables()[group]
     places = {field.tag: index for index, field in enumerate(fields)}
     counts: dict[str, int] = {}
+    if any((text or "").strip() for text in (node.text, *(child.tail for child in node))):
+        yield Problem("text", path)
     last, in_order = -1, True
     for child in node:
         name = str(child.tag)
@@ -105,8 +107,6 @@ def _inside(child: etree._Element, field: Field, layout: str, path: str) -> Iter
     if field.kind == "any":
         return
     if field.kind == "group":
-        if (child.text or "").strip():
-            yield Problem("nested", path, (child.text or "").strip()[:40])
         yield from problems(child, field.group, layout, path)
         return
     if len(child):

@@ -9,11 +9,12 @@ import base64
 import binascii
 import hashlib
 import re
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from lxml import etree
@@ -330,10 +331,23 @@ def _certificates(signature: etree._Element) -> list[x509.Certificate]:
     found = data.findall(f"{_NS}X509Certificate")
     if not found:
         raise SealInvalid("structure", "X509Certificate is missing")
+    return [_certificate(_decoded(one)) for one in found]
+
+
+def _certificate(content: bytes) -> x509.Certificate:
+    """Read whole at once: the library reads names and keys only when asked for them."""
     try:
-        return [x509.load_der_x509_certificate(_decoded(one)) for one in found]
-    except ValueError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what is merely deprecated is no certificate to us
+            certificate = x509.load_der_x509_certificate(content)
+            holder_of(certificate)
+            certificate.issuer.rfc4514_string()
+            certificate.public_key()
+            assert certificate.not_valid_before_utc
+            assert certificate.not_valid_after_utc
+    except (Warning, ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
         raise SealInvalid("certificate", "it cannot be read") from error
+    return certificate
 
 
 def _one(parent: etree._Element, name: str) -> etree._Element:

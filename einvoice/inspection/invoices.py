@@ -11,7 +11,7 @@ from einvoice.document import number_text
 from einvoice.errors import DocumentInvalid, EInvoiceError, RuleUnknown, SymbolInvalid
 from einvoice.identifiers import NUMBER_MAX, symbol_of, tax_id_doubt, tax_id_of, undashed
 from einvoice.inspection import corrections, money, signatures, structure
-from einvoice.inspection.reading import day, number, said
+from einvoice.inspection.reading import day, number, said, whole
 from einvoice.inspection.report import Sheet
 from einvoice.inspection.signatures import NOBODY, Trust
 from einvoice.seal import VIETNAM, Place, Sealed
@@ -130,7 +130,7 @@ def _names(sheet: Sheet, general: etree._Element, head: _Head, setting: Setting)
     _version(sheet, general, head)
     _symbol(sheet, head)
     number_text = said(general, "SHDon")
-    if number_text and not (number_text.isdigit() and 1 <= int(number_text[:20]) <= NUMBER_MAX):
+    if number_text and not 1 <= (whole(number_text) or 0) <= NUMBER_MAX:
         sheet.wrong("name.number", f"Số hóa đơn “{number_text[:20]}” không từ 1 đến 99999999.",
                     "TTChung/SHDon", "", "D254 Phụ lục mục 2")  # fmt: skip
     elif number_text.startswith("0"):
@@ -157,10 +157,11 @@ def _version(sheet: Sheet, general: etree._Element, head: _Head) -> None:
 
 
 def _symbol(sheet: Sheet, head: _Head) -> None:
-    if not (head.template.isdigit() and head.symbol and head.issued_on):
+    template = whole(head.template)
+    if template is None or not (head.symbol and head.issued_on):
         return
     try:
-        symbol = symbol_of(int(head.template), head.symbol, head.issued_on)
+        symbol = symbol_of(template, head.symbol, head.issued_on)
     except SymbolInvalid as error:
         sheet.wrong("name.symbol", f"Ký hiệu {head.template}{head.symbol} sai: {_why(error)}.",
                     "TTChung/KHHDon", "", "C91 Phụ lục I")  # fmt: skip

@@ -7,7 +7,7 @@ from lxml import etree
 from einvoice import kinds, layout, seal
 from einvoice.inspection import invoices, signatures, structure
 from einvoice.inspection.invoices import Setting
-from einvoice.inspection.reading import number, said
+from einvoice.inspection.reading import number, said, whole
 from einvoice.inspection.report import Report, Sheet
 from einvoice.kinds import KINDS, LATER, WHOLE_MESSAGE, Kind
 from einvoice.seal import Place
@@ -41,7 +41,7 @@ def check_message(sheet: Sheet, root: etree._Element, setting: Setting) -> None:
         return
     _header(sheet, general, kind, text)
     if kind is None:
-        if text.lstrip("-").isdigit() and int(text) in LATER:
+        if whole(text.removeprefix("-")) is not None and int(text) in LATER:
             sheet.note(
                 "message.kind", f"Loại {text} có thật, nội dung chưa có bảng công bố để đối chiếu."
             )
@@ -219,10 +219,9 @@ def _notice_seal(
 
 
 def _result(sheet: Sheet, notice: etree._Element) -> None:
-    text = said(notice, "LTBao")
-    if not text.isdigit():
+    result = whole(said(notice, "LTBao"))
+    if result is None:
         return
-    result = int(text)
     names = {1: "không đủ điều kiện cấp mã", 2: "gói dữ liệu hợp lệ", 3: "có hóa đơn không hợp lệ",
              4: "bảng tổng hợp không hợp lệ", 5: "bảng tổng hợp không hợp lệ",
              6: "đề nghị từng lần phát sinh không hợp lệ", 7: "gói hóa đơn máy tính tiền không hợp lệ",

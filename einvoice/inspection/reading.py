@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from lxml import etree
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,12})?")
 
 
@@ -25,9 +26,14 @@ def day(node: etree._Element | None, path: str) -> date | None:
     """The date at a path, if it is one."""
     text = said(node, path)
     try:
-        return date.fromisoformat(text) if len(text) == 10 else None
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
         return None
+
+
+def whole(text: str) -> int | None:
+    """A text of Arabic digits as a number, if it is one of a sane length."""
+    return int(text) if re.fullmatch(r"[0-9]{1,20}", text) else None
 
 
 def shown(amount: Decimal | int) -> str:

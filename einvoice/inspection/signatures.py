@@ -37,7 +37,7 @@ _KEYS = {
     "ST": "2.5.4.8", "S": "2.5.4.8", "STREET": "2.5.4.9", "O": "2.5.4.10", "OU": "2.5.4.11",
     "T": "2.5.4.12", "TITLE": "2.5.4.12", "GN": "2.5.4.42", "G": "2.5.4.42",
     "UID": "0.9.2342.19200300.100.1.1", "DC": "0.9.2342.19200300.100.1.25",
-    "E": "1.2.840.113549.1.9.1", "EMAILADDRESS": "1.2.840.113549.1.9.1",
+    "E": "1.2.840.113549.1.9.1", "EMAILADDRESS": "1.2.840.113549.1.9.1", "emailAddress": "1.2.840.113549.1.9.1",
 }  # fmt: skip
 
 
@@ -96,6 +96,7 @@ def check(
     sheet.signatures.append(view)
     sheet.right(code, f"Chữ ký {name} hợp lệ: {view.name} ({view.tax_id or 'không ghi mã số thuế'}), "
                 f"ký lúc {view.signed_at:%d/%m/%Y %H:%M:%S}.", place.holder, SOURCE)  # fmt: skip
+    _loose(sheet, base, place)
     _archive(sheet, base, sealed, place)
     _certificate(sheet, base, sealed, place, trust)
     if now is not None and sealed.signed_at > now:
@@ -114,6 +115,21 @@ def _refused(
     sheet.wrong(f"{code}.{reason}", f"Chữ ký {name} không hợp lệ: {why}"
                 + (f" ({detail[:120]})" if detail else "") + ".", place.holder,
                 "Không dùng tài liệu này; lấy lại bản gốc từ nơi lập.", SOURCE)  # fmt: skip
+
+
+def _loose(sheet: Sheet, base: etree._Element, place: Place) -> None:
+    """What is around the signed parts of a signature, where nobody signs, must be just what is needed."""
+    holder = base.find(place.holder)
+    assert holder is not None
+    texts = [
+        text
+        for node in holder.iter()
+        if len(node)
+        for text in (node.text, *(child.tail for child in node))
+    ]
+    if any((text or "").strip() for text in texts) or len(holder) != 1:
+        sheet.wrong("signature.loose", "Có nội dung lạ đứng cạnh chữ ký.", place.holder,
+                    "Lấy lại bản gốc.", SOURCE)  # fmt: skip
 
 
 def _archive(sheet: Sheet, base: etree._Element, sealed: Sealed, place: Place) -> None:
@@ -161,6 +177,8 @@ def _certificate(
 
 
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    if certificate != issuer and certificate.subject == certificate.issuer:
+        return False  # self-signed: trusted as it is, or not
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):
@@ -187,7 +205,7 @@ def _pairs(written: str) -> list[tuple[str, str]]:
     found = []
     for part in parts:
         key, _, value = part.partition("=")
-        key = key.strip().upper().removeprefix("OID.")
+        key = key.strip().removeprefix("OID.")
         found.append((_KEYS.get(key, key), _plain(value.strip())))
     return found
 

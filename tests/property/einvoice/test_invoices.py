@@ -10,10 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from einvoice import amounts, document, keys, qr, seal, words
+from einvoice import amounts, document, keys, qr, seal, validity, words
 from einvoice import invoice as values
 from einvoice.errors import EInvoiceError
-from einvoice.invoice import Buyer, FreeField, Invoice, Line, Method, Nature, Related, Seller
+from einvoice.invoice import (
+    Buyer,
+    Delegate,
+    Fee,
+    FreeField,
+    Invoice,
+    Line,
+    Method,
+    Nature,
+    Related,
+    Seller,
+    Special,
+)
 from tests.unit.einvoice.conftest import NOW, TAX_ID
 
 LETTERS = string.ascii_letters + string.digits + "àáạảãâầấậẩẫăằắặẳẵđĐƠỮỬ &<>\"'/.,-–₫🍜\u0301"
@@ -23,6 +35,13 @@ RATES = st.sampled_from(["0%", "5%", "8%", "10%", "KCT", "KKKNT", "KHAC:5.26%"])
 FIELDS = st.lists(
     st.builds(FreeField, name=NAME.map(lambda text: f"x{text}"), value=TEXT), max_size=2
 ).map(tuple)
+
+
+DAYS = st.none() | st.dates(date(2020, 1, 1), date(2030, 1, 1))
+SPECIALS = st.lists(
+    st.builds(Special, kind=st.integers(1, 3), name=NAME, value=TEXT), max_size=2
+).map(tuple)
+FEES = st.lists(st.builds(Fee, name=NAME, amount_vnd=st.integers(0, 10**6)), max_size=2).map(tuple)
 
 
 @st.composite
@@ -40,6 +59,7 @@ def lines(draw: st.DrawFn, template: int) -> Line:
         unit=draw(TEXT),
         vat_rate=rate,
         trade_group=draw(TEXT),
+        specials=draw(SPECIALS),
         **common,
     )
 
@@ -59,7 +79,11 @@ def invoices(draw: st.DrawFn) -> Invoice:
             number=str(draw(st.integers(1, 99_999_999))),
             issued_on=day,
             note=draw(TEXT),
+            list_number=draw(TEXT),
+            listed_on=draw(DAYS),
         )
+    fees, untaxed = draw(FEES), draw(st.none() | st.integers(0, 10**6))
+    delegate = draw(st.none() | st.builds(Delegate, tax_id=NAME, name=NAME, address=NAME))
     return Invoice(
         version="2.1.0",
         title=draw(TEXT),
@@ -73,12 +97,24 @@ def invoices(draw: st.DrawFn) -> Invoice:
             address=draw(NAME),
             store_code=draw(TEXT),
             phone=draw(st.text(string.digits, max_size=20)),
+            fax=draw(TEXT),
             fields=draw(FIELDS),
         ),
-        buyer=Buyer(name=draw(TEXT), address=draw(TEXT), email=draw(TEXT), fields=draw(FIELDS)),
+        buyer=Buyer(
+            name=draw(TEXT),
+            address=draw(TEXT),
+            customer_code=draw(TEXT),
+            email=draw(TEXT),
+            fields=draw(FIELDS),
+        ),
         lines=made,
-        totals=values.totals_of(template, made),
+        totals=values.totals_of(template, made, fees=fees, untaxed_reduction_vnd=untaxed),
         payment_form=draw(TEXT),
+        delegate=delegate,
+        file_number=draw(TEXT),
+        list_number=draw(TEXT),
+        listed_on=draw(DAYS),
+        corrects_by_list=draw(st.booleans()),
         related=related,
         fields=draw(FIELDS),
     )
@@ -160,11 +196,11 @@ def test_totals_that_were_computed_pass_and_one_dong_more_does_not(invoice):
     adjusts = invoice.related is not None and invoice.related.method is Method.ADJUSTS
     if is_negative and not adjusts:
         return
-    values.check_totals(invoice)
+    validity.check_totals(invoice)
 
     more = replace(invoice.totals, payable_vnd=invoice.totals.payable_vnd + 1)
     with pytest.raises(EInvoiceError):
-        values.check_totals(replace(invoice, totals=more))
+        validity.check_totals(replace(invoice, totals=more))
 
 
 @settings(max_examples=50)

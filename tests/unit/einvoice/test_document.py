@@ -87,14 +87,14 @@ def test_any_order_white_space_and_comments_are_read():
 
 
 def test_fields_we_do_not_know_are_kept_and_written_back():
-    strange = FOOD_STALL.replace("</TTChung>", "<MHSo>7</MHSo></TTChung>").replace(
-        "</NBan>", "<Fax>02373<Moi>x</Moi></Fax></NBan>"
+    strange = FOOD_STALL.replace("</TTChung>", "<MHMoi>7</MHMoi></TTChung>").replace(
+        "</NBan>", "<Telex>02373<Moi>x</Moi></Telex></NBan>"
     )
 
     read = document.read(strange.encode())
 
-    assert read.unknown == ("<MHSo>7</MHSo>",)
-    assert read.seller.unknown == ("<Fax>02373<Moi>x</Moi></Fax>",)
+    assert read.unknown == ("<MHMoi>7</MHMoi>",)
+    assert read.seller.unknown == ("<Telex>02373<Moi>x</Moi></Telex>",)
     assert document.read(document.write(read)) == read
 
 
@@ -170,3 +170,27 @@ def test_other_encodings_and_giants_are_refused():
     for bad in (FOOD_STALL.encode("utf-16"), latin, b"", b"<HDon>" + b" " * 2_000_001):
         with pytest.raises(errors.DocumentInvalid):
             document.read(bad)
+
+
+def test_a_negative_discount_of_another_provider_is_read_as_ours():
+    ours = FOOD_STALL.replace(
+        "</DSHHDVu>",
+        "<HHDVu><TChat>3</TChat><THHDVu>Bớt</THHDVu><ThTien>{}</ThTien></HHDVu></DSHHDVu>",
+    )
+
+    for amount in ("750", "-750"):
+        assert document.read(ours.format(amount).encode()).lines[-1].amount_vnd == 750
+
+
+def test_an_adjustment_that_changes_no_money_may_leave_out_lines_and_totals():
+    """F1510, tables h and i."""
+    related = Related(
+        method=Method.ADJUSTS, template="2", symbol="C26MAA", number="1",
+        issued_on=date(2026, 11, 23), note="Điều chỉnh",
+    )  # fmt: skip
+    xml = document.write(food_stall_invoice(related=related)).decode()
+    start, end = xml.index("<DSHHDVu>"), xml.index("</TToan>") + len("</TToan>")
+
+    read = document.read((xml[:start] + xml[end:]).encode())
+
+    assert (read.lines, read.totals.payable_vnd, read.totals.in_words) == ((), 0, "Không đồng")

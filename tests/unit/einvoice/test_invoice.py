@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from einvoice import errors
+from einvoice import errors, validity
 from einvoice import invoice as values
 from einvoice.invoice import Line, Nature, RateTotal
 from tests.unit.einvoice.conftest import food_stall_invoice, vat_invoice
@@ -19,8 +19,8 @@ def with_lines(*lines: Line, template: int = 2) -> values.Invoice:
 
 
 def test_the_food_stall_and_the_company_pass():
-    values.check(food_stall_invoice())
-    values.check(vat_invoice())
+    validity.check(food_stall_invoice())
+    validity.check(vat_invoice())
 
 
 def test_vat_totals_are_by_rate():
@@ -42,7 +42,7 @@ def test_discounts_are_taken_off_promotions_and_notes_add_nothing():
         Line(name="Giao tận nơi", nature=Nature.NOTE),
     )
 
-    values.check(invoice)
+    validity.check(invoice)
 
     assert invoice.totals.payable_vnd == 190_000
     assert invoice.totals.discount_vnd == 10_000
@@ -65,9 +65,9 @@ def test_one_dong_of_vat_per_rate_is_allowed_and_two_are_not():
         )
         return replace(right, totals=totals)
 
-    values.check(off_by(1))
+    validity.check(off_by(1))
     with pytest.raises(errors.TotalsWrong):
-        values.check(off_by(2))
+        validity.check(off_by(2))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_totals_that_do_not_add_up_are_refused(change):
     right = food_stall_invoice()
 
     with pytest.raises((errors.TotalsWrong, errors.FieldInvalid)):
-        values.check(replace(right, totals=replace(right.totals, **change)))
+        validity.check(replace(right, totals=replace(right.totals, **change)))
 
 
 @pytest.mark.parametrize(
@@ -102,24 +102,24 @@ def test_totals_that_do_not_add_up_are_refused(change):
 )
 def test_a_line_that_cannot_stand_is_refused_by_name(line, field):
     with pytest.raises(errors.FieldInvalid) as refused:
-        values.check_lines(2, (line,))
+        validity.check_lines(2, (line,))
 
     assert refused.value.field == f"lines[0].{field}"
 
 
 def test_a_line_of_a_vat_invoice_needs_a_rate():
     with pytest.raises(errors.FieldInvalid):
-        values.check_lines(1, (Line(name="Rau", amount_vnd=1),))
+        validity.check_lines(1, (Line(name="Rau", amount_vnd=1),))
 
 
 def test_amount_is_quantity_times_price():
     with pytest.raises(errors.TotalsWrong):
-        values.check_lines(2, (replace(values.line("Rau", 2, 5_000), amount_vnd=9_999),))
+        validity.check_lines(2, (replace(values.line("Rau", 2, 5_000), amount_vnd=9_999),))
 
 
 def test_an_invoice_without_lines_is_refused():
     with pytest.raises(errors.FieldInvalid):
-        values.check(with_lines())
+        validity.check(with_lines())
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_an_invoice_without_lines_is_refused():
 )
 def test_what_the_law_does_not_allow_has_a_name(change, error):
     with pytest.raises(error):
-        values.check(food_stall_invoice(**change))
+        validity.check(food_stall_invoice(**change))
 
 
 def test_typed_text_is_composed_and_single_spaced():
