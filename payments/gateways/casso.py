@@ -48,7 +48,7 @@ class _Transaction(msgspec.Struct, frozen=True, rename="camel"):
     """One transaction of a V2 notice; money out is negative."""
 
     id: int
-    amount: int | Decimal
+    amount: Any
     transaction_date_time: str
     account_number: str
     reference: str | None = None
@@ -61,7 +61,7 @@ class _Row(msgspec.Struct, frozen=True, rename="camel"):
     """The same as the list writes it."""
 
     id: int
-    amount: int | Decimal
+    amount: Any
     when: str
     bank_sub_acc_id: str | int
     tid: str | None = None
@@ -74,7 +74,7 @@ class _OldRow(msgspec.Struct, frozen=True):
     """The same as V1 notices write it."""
 
     id: int
-    amount: int | Decimal
+    amount: Any
     when: str
     bank_sub_acc_id: str | int
     tid: str | None = None

@@ -36,7 +36,7 @@ PING = (123, "TF230204212323", "124c33293c43417ab7879e14c8d9eb18")
 
 class _Data(msgspec.Struct, frozen=True, rename="camel"):
     order_code: int
-    amount: int | Decimal
+    amount: Any
     description: str
     account_number: str
     transaction_date_time: str

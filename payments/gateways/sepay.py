@@ -8,8 +8,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 import msgspec
@@ -45,7 +44,7 @@ class SePayTransaction(msgspec.Struct, frozen=True, rename="camel"):
 
     id: int
     transfer_type: Literal["in", "out"]
-    transfer_amount: int | Decimal
+    transfer_amount: Any
     """Whole đồng; some senders write a string with decimals, which must be zeros."""
     account_number: str
     transaction_date: str
@@ -56,7 +55,6 @@ class SePayTransaction(msgspec.Struct, frozen=True, rename="camel"):
     reference_code: str | None = None
     sub_account: str | None = None
     code: str | None = None
-    accumulated: int | Decimal | None = None
     description: str | None = None
 
 
@@ -66,8 +64,8 @@ class _ListedRow(msgspec.Struct, frozen=True):
     id: str
     account_number: str
     transaction_date: str
-    amount_in: Decimal
-    amount_out: Decimal
+    amount_in: Any
+    amount_out: Any
     bank_brand_name: str = ""
     transaction_content: str | None = None
     reference_number: str | None = None
@@ -216,24 +214,23 @@ class SePayList:
     def _listed(self, raw: bytes, now: datetime) -> Listed:
         try:
             row = wire.converted(self.name, wire.parsed(self.name, raw), _ListedRow)
-            return Listed(raw, confirmation_of(_as_notified(row), now, gateway=self.name))
+            return Listed(raw, confirmation_of(self._as_notified(row), now, gateway=self.name))
         except GatewayError as wrong:
             return Listed(raw, wrong)
 
-
-def _as_notified(row: _ListedRow) -> SePayTransaction:
-    is_out = row.amount_out != 0
-    return SePayTransaction(
-        id=int(row.id),
-        transfer_type="out" if is_out else "in",
-        transfer_amount=row.amount_out if is_out else row.amount_in,
-        account_number=row.account_number,
-        transaction_date=row.transaction_date,
-        gateway=row.bank_brand_name,
-        content=row.transaction_content,
-        reference_code=row.reference_number,
-        sub_account=row.sub_account,
-    )
+    def _as_notified(self, row: _ListedRow) -> SePayTransaction:
+        out_vnd = wire.whole_vnd(self.name, row.amount_out)
+        return SePayTransaction(
+            id=int(row.id),
+            transfer_type="out" if out_vnd else "in",
+            transfer_amount=out_vnd or row.amount_in,
+            account_number=row.account_number,
+            transaction_date=row.transaction_date,
+            gateway=row.bank_brand_name,
+            content=row.transaction_content,
+            reference_code=row.reference_number,
+            sub_account=row.sub_account,
+        )
 
 
 def _digest(secret: str, timestamp: str, body: bytes) -> str:

@@ -1,6 +1,7 @@
 """Reading what providers write: JSON that says one thing, whole đồng, Vietnamese clocks. Pure."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -22,6 +23,7 @@ from payments.text import search_key
 PAST_MAX, AHEAD_MAX = timedelta(days=400), timedelta(days=1)
 """When a movement may have happened: older ones are a statement's matter, later ones a wrong clock."""
 LIST_SECONDS_MAX = 30
+_AMOUNT = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,4})?")
 _T = TypeVar("_T")
 
 
@@ -59,19 +61,22 @@ def converted(gateway: str, given: object, kind: type[_T]) -> _T:
         raise NoticeMalformed(gateway, f"Not as documented: {wrong}") from wrong
 
 
-def whole_vnd(gateway: str, amount: int | Decimal) -> int:
-    """Whole đồng; a fraction that is zero is read as none.
+def whole_vnd(gateway: str, amount: object) -> int:
+    """Whole đồng from a JSON number or its text; a fraction that is zero is read as none.
 
     Raises: NoticeMalformed for any other fraction, and for what is negative or beyond all money.
     """
-    if signed_vnd(gateway, amount) < 0:
+    found = signed_vnd(gateway, amount)
+    if found < 0:
         raise NoticeMalformed(gateway, "An amount is negative.")
-    return int(amount)
+    return found
 
 
-def signed_vnd(gateway: str, amount: int | Decimal) -> int:
+def signed_vnd(gateway: str, amount: object) -> int:
     """As `whole_vnd`, for senders that write money out as a negative amount."""
-    if isinstance(amount, Decimal) and not amount.is_finite():
+    if isinstance(amount, str) and _AMOUNT.fullmatch(amount):
+        amount = Decimal(amount)
+    if isinstance(amount, bool) or not isinstance(amount, int | Decimal):
         raise NoticeMalformed(gateway, "An amount is no number.")
     if not -AMOUNT_VND_MAX <= amount <= AMOUNT_VND_MAX:
         raise NoticeMalformed(gateway, "An amount is beyond all money.")

@@ -2,11 +2,21 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import httpx
 import pytest
 
-from payments.gateways import Notice, NoticeForged, NoticeMalformed, NoticeStale, Secrets
-from payments.gateways.sepay import SePayGateway, sign
+from payments.gateways import (
+    GatewayRefused,
+    GatewayUnavailable,
+    Notice,
+    NoticeForged,
+    NoticeMalformed,
+    NoticeStale,
+    Secrets,
+)
+from payments.gateways.sepay import SePayGateway, SePayList, sign
 
 SECRET = "whsec_demo_sepay"
 SENT = 1795403842
@@ -141,6 +151,10 @@ def test_decimals_that_are_zeros_are_read_exactly(amount: object) -> None:
         {"transferAmount": True},
         {"transferAmount": None},
         {"transferAmount": "NaN"},
+        {"transferAmount": "50_000"},
+        {"transferAmount": "５００００"},
+        {"transferAmount": " 50000"},
+        {"transferAmount": "5e4"},
         {"transferAmount": 10**20},
         {"transferType": "sideways"},
         {"transactionDate": "hôm nay"},
@@ -165,3 +179,98 @@ def test_sepay_hears_what_it_expects() -> None:
     assert GATEWAY.answer("settled").body == {"success": True}
     assert GATEWAY.refusal(NoticeForged("sepay", "")).status == 401
     assert GATEWAY.refusal(NoticeMalformed("sepay", "")).status == 400
+
+
+# ── The list ────────────────────────────────────────────────────────────────────────────────────
+
+
+def listed(number: int, **fields: object) -> dict[str, object]:
+    return {
+        "id": str(number), "bank_brand_name": "Vietcombank", "account_number": "9990001112223",
+        "transaction_date": f"2026-11-23 10:00:{number % 60:02d}", "amount_out": "0.00",
+        "amount_in": "85000.00", "accumulated": "0.00", "transaction_content": "CHOK7M2QX",
+        "reference_number": f"FT{number}", "code": None, "sub_account": None, **fields,
+    }  # fmt: skip
+
+
+class Rows:
+    """SePay's list: the newest first, at most `limit` of what the dates and ids let through."""
+
+    def __init__(self, *rows: dict[str, Any], newest_first: bool = True) -> None:
+        self.rows, self.newest_first = rows, newest_first
+        self.asked: list[dict[str, str]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        asked = dict(request.url.params)
+        self.asked.append(asked)
+        until = asked.get("transaction_date_max", "9")
+        fitting = [
+            row
+            for row in self.rows
+            if int(row["id"]) >= int(asked["since_id"]) and row["transaction_date"] <= until
+        ]
+        fitting.sort(key=lambda row: int(row["id"]), reverse=self.newest_first)
+        return httpx.Response(200, json={"transactions": fitting[: int(asked["limit"])]})
+
+
+def listing(answers: Any, length: int = 3) -> SePayList:
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answers))
+    return SePayList(Secrets("token"), http, "https://sepay.test", length=length)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+async def test_a_long_list_is_read_without_a_gap_whatever_its_order(newest_first: bool) -> None:
+    rows = Rows(*(listed(number) for number in range(1, 12)), newest_first=newest_first)
+    found, position = [], 2
+
+    for _ in range(6):
+        page = await listing(rows).page(position, NOW)
+        found += [one.told.provider_id for one in page.rows]
+        position = page.position
+
+    assert found == [str(number) for number in range(3, 12)]
+    assert position == 11
+
+
+async def test_the_first_reading_begins_four_days_ago_and_the_next_at_its_id() -> None:
+    rows = Rows(listed(7))
+
+    page = await listing(rows).page(0, NOW)
+    await listing(rows).page(page.position, NOW)
+
+    assert rows.asked[0]["transaction_date_min"] == "2026-11-19 10:17:22"
+    assert "transaction_date_min" not in rows.asked[1]
+    assert rows.asked[1]["since_id"] == "7"
+
+
+async def test_a_listed_transfer_says_what_its_notice_says() -> None:
+    row = listed(
+        100_001, transaction_date="2026-11-23 10:17:22", reference_number="MBVCB.1234567890",
+        transaction_content=json.loads(BODY)["content"],
+    )  # fmt: skip
+
+    page = await listing(Rows(row)).page(0, NOW)
+
+    assert page.rows[0].told == GATEWAY.verify(signed(BODY), NOW)
+
+
+async def test_money_out_and_nonsense_in_a_list_are_told_row_by_row() -> None:
+    rows = Rows(
+        listed(1, amount_out="5000.00", amount_in="0.00"), listed(2, amount_in="1.5"), listed(3)
+    )
+
+    page = await listing(rows, 5).page(0, NOW)
+
+    assert (page.rows[0].told.direction, page.rows[0].told.amount_vnd) == ("out", 5_000)
+    assert isinstance(page.rows[1].told, NoticeMalformed)
+    assert page.rows[2].told.amount_vnd == 85_000
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(500, GatewayUnavailable), (429, GatewayUnavailable), (403, GatewayRefused),
+     (200, NoticeMalformed)],
+)  # fmt: skip
+async def test_a_list_that_does_not_answer_is_told_by_name(status: int, error: type) -> None:
+    with pytest.raises(error):
+        await listing(lambda request: httpx.Response(status, text="<html>")).page(0, NOW)
