@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from market.commands import bank, einvoice, notice, qr, reconcile, say, vnpay
+from market.commands import bank, einvoice, notice, qr, reconcile, say, vnpay, webhook
 from market.settings import Settings, SettingsError, from_environment
 
 SIMULATORS = ("bank", "vnpay", "stripe", "tax", "portal")
@@ -119,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     vnpay.add_parser(commands, data)
     notice.add_parser(commands, data)
     reconcile.add_parser(commands, data)
+    webhook.add_parser(commands, data)
     audit = add("audit", _audit, "prove that the ledger adds up", data)
     audit.add_argument("--json", action="store_true", help="answer as JSON")
     audit.add_argument("--quiet", action="store_true", help="no progress")

@@ -17,6 +17,7 @@ from market.flows import (
     settlement,
     suspense,
     upkeep,
+    webhooks,
 )
 from market.flows.context import Context, Event, Job, Reaction, each
 
@@ -37,6 +38,8 @@ JOBS: dict[str, Job] = {
     "seal_journal": upkeep.seal_journal,
     "keep_partitions": upkeep.keep_partitions,
     "finish_decisions": suspense.finish_decisions,
+    webhooks.JOB: webhooks.send_webhooks,
+    "forget_webhooks": webhooks.forget_webhooks,
     clearing.INSTRUCT: clearing.instruct_session,
     clearing.CONFIRM: clearing.confirm_payout,
 }
@@ -50,17 +53,19 @@ REACTIONS: dict[str, Reaction] = {
         refunds.receipt_recorded,
         clearing.receipt_recorded,
         adoption.takings_rolled_up,
+        webhooks.fan_out,
     ),
-    "payment.expired": settlement.payment_ended,
-    "payment.cancelled": settlement.payment_ended,
+    "payment.expired": each(settlement.payment_ended, webhooks.fan_out),
+    "payment.cancelled": each(settlement.payment_ended, webhooks.fan_out),
     "refund.asked": refunds.refund_moved,
     "refund.unknown": refunds.refund_moved,
     "refund.sent": refunds.refund_moved,
     "refund.refused": refunds.refund_moved,
     "refund.problem": refunds.refund_moved,
     "refund.done": refunds.refund_moved,
-    "suspense.resolved": suspense.resolved,
-    "suspense.undone": suspense.undone,
+    "suspense.resolved": each(suspense.resolved, webhooks.fan_out),
+    "suspense.undone": each(suspense.undone, webhooks.fan_out),
+    "webhook.parked": webhooks.parked,
 }
 
 PERIODIC: dict[str, int] = {
@@ -77,5 +82,7 @@ PERIODIC: dict[str, int] = {
     "seal_journal": 60,
     "keep_partitions": 3_600,
     "finish_decisions": 10,
+    webhooks.JOB: 3,
+    "forget_webhooks": 3_600,
 }
 """Seconds between two asks; a job that is not in `JOBS` is not asked for."""
