@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote, quote_plus
 
 from market.commands.answers import DONE, FAILED, MISUSED, dots, refuse, say, say_json
 from market.settings import Settings, secret_from
@@ -178,6 +178,7 @@ def _how_signed(kind: str, query: str | None, fields: dict[str, str], secrets: "
 
 def _facts(fields: dict[str, str]) -> dict[str, str]:
     """What the parameters say, in words."""
+    from market.clock import VIETNAM
     from payments.gateways import vnpay
 
     said = {name: fields[name] for name in ("vnp_TxnRef", "vnp_TransactionNo") if fields.get(name)}
@@ -187,7 +188,7 @@ def _facts(fields: dict[str, str]) -> dict[str, str]:
     for name in ("vnp_CreateDate", "vnp_ExpireDate", "vnp_PayDate"):
         at = vnpay.instant(fields.get(name, ""))
         if at is not None:
-            said[name] = f"{at.astimezone(vnpay.VIETNAM):%d/%m/%Y %H:%M:%S} (GMT+7)"
+            said[name] = f"{at.astimezone(VIETNAM):%d/%m/%Y %H:%M:%S} (GMT+7)"
     response, status = fields.get("vnp_ResponseCode"), fields.get("vnp_TransactionStatus")
     if response:
         said["vnp_ResponseCode"] = f"{response} {vnpay.RESPONSES.get(response, '')}".strip()
@@ -216,8 +217,6 @@ def _reason(query: str | None, fields: dict[str, str], secrets: "Secrets") -> st
 
 def _mistakes(query: str | None, fields: dict[str, str]) -> "Iterator[tuple[str, str]]":
     """Ways people sign wrongly, and what their hash covers."""
-    from urllib.parse import quote
-
     from payments.gateways import vnpay
 
     rest = {name: value for name, value in fields.items() if name != "vnp_SecureHash"}
@@ -235,21 +234,17 @@ def _mistakes(query: str | None, fields: dict[str, str]) -> "Iterator[tuple[str,
     )
     yield (
         "empty values were signed too",
-        "&".join(
-            f"{k}={quote(v, safe='')}" for k, v in sorted(rest.items()) if k.startswith("vnp_")
-        ),
+        "&".join(f"{k}={quote_plus(v)}" for k, v in sorted(rest.items()) if k.startswith("vnp_")),
     )
     yield (
         "vnp_SecureHashType was signed too",
         "&".join(
-            f"{k}={quote(v, safe='')}"
-            for k, v in sorted(rest.items())
-            if v and k.startswith("vnp_")
+            f"{k}={quote_plus(v)}" for k, v in sorted(rest.items()) if v and k.startswith("vnp_")
         ),
     )
     yield (
         "parameters that do not begin with vnp_ were signed too",
-        "&".join(f"{k}={quote(v, safe='')}" for k, v in sorted(rest.items()) if v),
+        "&".join(f"{k}={quote_plus(v)}" for k, v in sorted(rest.items()) if v),
     )
     if query is None:
         yield (
