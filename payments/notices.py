@@ -118,7 +118,7 @@ async def notices(
     return [_notice(row) for row in rows.all()]
 
 
-async def forget_notices(url: str, *, now: datetime) -> int:
+async def forget_notices(url: str, *, now: datetime, count_max: int = FORGET_COUNT_MAX) -> int:
     """Delete the oldest notices whose retention is over; how many, 0 when none is left.
 
     By a connection of its own as the owner of the table: the market's roles may not delete proof.
@@ -126,9 +126,7 @@ async def forget_notices(url: str, *, now: datetime) -> int:
     limits = {verdict: now - retention(verdict, now) for verdict in VERDICTS}
     connection = await asyncpg.connect(url)
     try:
-        deleted = await connection.execute(
-            _FORGET, list(limits), list(limits.values()), FORGET_COUNT_MAX
-        )
+        deleted = await connection.execute(_FORGET, list(limits), list(limits.values()), count_max)
     finally:
         await connection.close()
     return int(deleted.rpartition(" ")[2])

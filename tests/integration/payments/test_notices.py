@@ -2,8 +2,13 @@
 
 from datetime import timedelta
 
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
 import payments
-from market import ids
+from market import clock, ids
+from payments.notices import VERDICTS, retention
 
 
 async def test_notices_are_kept_with_their_verdict_newest_first(db, now):
@@ -45,3 +50,70 @@ async def test_secrets_among_the_headers_are_never_stored(db, now):
     (kept,) = await payments.notices(db)
     assert set(kept.headers) == {"x-sepay-signature", "user-agent"}
     assert len(kept.headers["user-agent"]) == 500
+
+
+async def test_a_forgery_may_fill_no_more_than_a_page(db, now):
+    for verdict in ("verified", "forged"):
+        await payments.keep_notice(db, ids.new(), "sepay", {}, b"x" * 100_000, verdict, now=now)
+    await db.commit()
+
+    kept = {one.verdict: len(one.body) for one in await payments.notices(db)}
+
+    assert kept == {"verified": 65_536, "forged": 4_096}
+
+
+async def test_notices_go_when_their_days_are_over_and_not_before(db, now, database_url):
+    for days in (89, 91, 200):
+        for verdict in VERDICTS:
+            await payments.keep_notice(
+                db, ids.new(), "sepay", {}, b"raw", verdict, now=now - timedelta(days=days)
+            )
+    await db.commit()
+
+    gone = [await payments.forget_notices(database_url, now=now) for _ in range(2)]
+
+    assert gone == [6, 0]
+    kept = await payments.notices(db)
+    assert {one.received_at for one in kept} == {now - timedelta(days=89)}
+
+
+async def test_many_old_notices_go_in_bounded_steps(db, now, database_url):
+    for _ in range(3):
+        await payments.keep_notice(
+            db, ids.new(), "sepay", {}, b"raw", "forged", now=now - timedelta(days=400)
+        )
+    await db.commit()
+
+    gone = [await payments.forget_notices(database_url, now=now, count_max=2) for _ in range(3)]
+
+    assert gone == [2, 1, 0]
+
+
+async def test_the_markets_own_roles_may_not_delete_proof(db, now, database):
+    await payments.keep_notice(db, ids.new(), "sepay", {}, b"raw", "verified", now=now)
+    await db.commit()
+
+    with pytest.raises(DBAPIError, match="permission denied"):
+        async with database.as_system() as system:
+            await system.execute(text("DELETE FROM payments.notice"))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM payments.notice", "UPDATE payments.notice SET reason = 'x'",
+     "TRUNCATE payments.notice"],
+)  # fmt: skip
+async def test_even_their_owner_cannot_change_notices_or_delete_young_ones(db, statement):
+    await payments.keep_notice(db, ids.new(), "sepay", {}, b"raw", "verified", now=clock.now())
+    await db.commit()
+
+    with pytest.raises(DBAPIError, match="refused"):
+        await db.execute(text(statement))
+
+
+def test_each_verdict_has_one_rule_on_every_day(now):
+    for verdict in VERDICTS:
+        for days in (0, 30, 365, 3_650):
+            kept = retention(verdict, now + timedelta(days=days))
+
+            assert timedelta(days=30) <= kept <= timedelta(days=3_650)

@@ -10,10 +10,14 @@ import pytest
 from PIL import Image
 
 from market import clock
+from market.gateways import DEMO_SECRETS, SIGNED_LIST_PATH
 from market.simulators.bank import BankConfig, create_app
-from payments import qr
-from payments.gateways import NoticeForged, Secrets
+from payments import Confirmation, qr
+from payments.gateways import NoticeForged, Secrets, confirmations
+from payments.gateways.casso import CassoGateway, CassoList
+from payments.gateways.payos import PayOSGateway
 from payments.gateways.sepay import LIST_PATH, SePayGateway, SePayList
+from payments.gateways.signed import SignedGateway, SignedList
 
 CODE = qr.write_vietqr("970436", "9990001112223", 85_000, memo="CHOK7M2QX", merchant_name="CO LAN")
 GATEWAY = SePayGateway(Secrets("whsec_demo_sepay"))
@@ -264,6 +268,88 @@ async def test_as_a_process_it_serves_and_remembers(process, hook, tmp_path) -> 
 
     assert made.status_code == 201
     assert css.headers["content-type"].startswith("text/css")
+
+
+VERIFIES = {
+    "sepay": SePayGateway(Secrets("whsec_demo_sepay")),
+    "sepay_key": SePayGateway(api_keys=Secrets("whsec_demo_sepay")),
+    "casso": CassoGateway(Secrets(DEMO_SECRETS["casso"])),
+    "casso_v1": CassoGateway(tokens=Secrets(DEMO_SECRETS["casso"])),
+    "payos": PayOSGateway(Secrets(DEMO_SECRETS["payos"])),
+    "signed": SignedGateway(Secrets(DEMO_SECRETS["signed"])),
+}
+
+
+async def test_every_form_tells_the_same_of_a_transfer(config, running, hook) -> None:
+    async with running(create_app(config)) as client:
+        await client.post("/api/transfers", json={"qr_text": CODE, "forms": list(VERIFIES)})
+        await hook.wait_for(len(VERIFIES))
+
+    facts = set()
+    for form, gateway in VERIFIES.items():
+        service = form.partition("_")[0]
+        sent = [
+            n for path, n in zip(hook.paths, hook.notices, strict=True) if path.endswith(service)
+        ]
+        told = [one for notice in sent for one in _read(gateway, notice)]
+        facts |= {(one.amount_vnd, one.account_no, one.reference, one.memo) for one in told}
+        assert told
+    assert len(facts) == 1
+
+
+@pytest.mark.parametrize("form", VERIFIES)
+async def test_forged_and_late_ones_of_every_form_are_so(config, running, hook, form: str) -> None:
+    hook.answers = [(200, {"success": True})]
+    async with running(create_app(config)) as client:
+        await client.post("/control", json={"forge": {"next": 1}})
+        await client.post("/api/transfers", json={"qr_text": CODE, "forms": [form], "ago_s": 7_200})
+        notices = await hook.wait_for(2)
+
+    told = [one for notice in notices for one in _read(VERIFIES[form], notice)]
+    assert [one.amount_vnd for one in told] == [85_000]
+    assert 7_190 < (clock.now() - told[0].occurred_at).total_seconds() < 7_300
+
+
+async def test_who_tells_is_set_from_outside_and_remembered(config, running, hook) -> None:
+    async with running(create_app(config)) as client:
+        answer = await client.post("/api/forms", json={"forms": ["casso", "signed"]})
+        wrong = await client.post("/api/forms", json={"forms": ["telegraph"]})
+        pressed = await client.post("/api/forms", data={"forms": ["payos", "signed"]})
+    async with running(create_app(config)) as client:
+        await client.post("/api/transfers", json={"qr_text": CODE})
+        await hook.wait_for(2)
+        page = await client.get("/inside")
+
+    assert answer.json() == {"forms": ["casso", "signed"]}
+    assert (wrong.status_code, pressed.status_code) == (422, 303)
+    assert sorted(hook.paths) == ["/hooks/payos", "/hooks/signed"]
+    assert 'value="payos" checked' in page.text
+
+
+async def test_each_service_lists_what_it_watches_alone(config, running, hook) -> None:
+    async with running(create_app(config)) as client:
+        await client.post("/control", json={"drop": 1.0})
+        for amount, forms in ((1, ["sepay"]), (2, ["casso"]), (3, ["signed", "casso_v1"])):
+            body = {"qr_text": CODE, "amount_vnd": amount, "forms": forms}
+            await client.post("/api/transfers", json=body)
+        base = "http://partner.test"
+        lists = [
+            SePayList(Secrets(config.api_key), client, base),
+            CassoList(Secrets(config.casso_secret), client, base),
+            SignedList(Secrets(config.signed_secret), client, base + SIGNED_LIST_PATH),
+        ]
+        pages = [await one.page(0, clock.now()) for one in lists]
+
+    amounts = [[row.told.amount_vnd for row in page.rows] for page in pages]
+    assert amounts == [[1], [2, 3], [3]]
+
+
+def _read(gateway, notice) -> tuple[Confirmation, ...]:
+    """What a notice proves; nothing where it is refused."""
+    try:
+        return confirmations(gateway.verify(notice, clock.now()))
+    except NoticeForged:
+        return ()
 
 
 def _picture(text: str) -> bytes:
