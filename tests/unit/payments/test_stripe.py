@@ -165,3 +165,47 @@ def test_the_gateway_fits_the_protocol_and_hides_its_secrets() -> None:
     assert gateway.refusal(NoticeForged("stripe", "")).status == 400
     assert SECRET not in repr(gateway)
     assert "sk_test_chodemo" not in repr(gateway)
+
+
+def out_event(kind: str, **changes: object) -> Notice:
+    given = {
+        "id": "re_1",
+        "object": "refund",
+        "amount": 30_000,
+        "payment_intent": "pi_demo_1",
+        "status": "succeeded",
+        "metadata": {"refund_id": "01a20690-18a3-7519-a7e0-cf3168634357"},
+    }
+    return event(kind, **(given | changes))
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "provider_id", "detail"),
+    [
+        ("refund.created", {}, "re_1:succeeded", "refund.succeeded"),
+        ("refund.failed", {"status": "failed"}, "re_1:failed", "refund.failed"),
+        ("charge.dispute.created", {"id": "dp_1"}, "dp_1:opened", "dispute.opened"),
+        (
+            "charge.dispute.closed",
+            {"id": "dp_1", "status": "lost", "metadata": None},
+            "dp_1:lost",
+            "dispute.lost",
+        ),
+        ("charge.dispute.closed", {"id": "dp_1", "status": "won"}, "dp_1:won", "dispute.won"),
+    ],
+)
+def test_refunds_and_disputes_are_money_that_goes_out(
+    kind: str, changes: dict[str, object], provider_id: str, detail: str
+) -> None:
+    told = GATEWAY.verify(out_event(kind, **changes), NOW)
+
+    assert told is not None
+    assert (told.direction, told.provider_id, told.detail) == ("out", provider_id, detail)
+    assert (told.reference, told.amount_vnd) == ("pi_demo_1", 30_000)
+
+
+@pytest.mark.parametrize(
+    "kind", ["charge.refunded", "charge.dispute.funds_withdrawn", "payout.paid"]
+)
+def test_what_another_event_tells_too_is_not_told_twice(kind: str) -> None:
+    assert GATEWAY.verify(out_event(kind), NOW) is None
