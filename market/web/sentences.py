@@ -4,7 +4,7 @@ from catalog import errors as goods
 from einvoice import errors as invoice
 from market import errors as place
 from market.web.errors import tells
-from payments import amounts, banks, qr_errors
+from payments import amounts, banks, qr_errors, qr_picture
 from payments import errors as money
 from payments.gateways import GatewayRefused, GatewayUnavailable, NoticeForged
 from payments.gateways.stripe import AmountUnsupported
@@ -42,6 +42,17 @@ tells(qr_errors.QRError, 422, "Mã QR này không dùng được để trả ti�
 tells(qr_errors.QREmpty, 422, "Chưa có mã QR nào.")
 tells(qr_errors.QRChecksumWrong, 422, "Mã QR bị hỏng hoặc bị sửa. Quét lại.")
 tells(qr_errors.QRForeign, 422, "Đây là mã QR của nước ngoài, không dùng được ở đây.")
+tells(qr_errors.QRBankNotUsed, 422, "Ngân hàng này nhận chuyển khoản bằng mã khác. Chọn lại.")
+tells(qr_picture.PictureError, 422, "Chưa đọc được ảnh này. Hãy chụp lại.")
+tells(qr_picture.PictureTooLarge, 422, "Ảnh quá lớn. Hãy chụp lại, hoặc cắt bớt.")
+tells(qr_picture.PictureUnreadable, 422, "Tệp này không phải là ảnh. Hãy chụp mã bằng máy ảnh.")
+tells(qr_picture.PictureWithoutCode, 422, "Không thấy mã QR trong ảnh. Hãy chụp gần và thẳng hơn.")
+tells(
+    qr_picture.PictureReaderMissing,
+    422,
+    "Máy chủ chưa đọc được ảnh. Hãy quét bằng ứng dụng ngân hàng.",
+)
+tells(banks.BankAmbiguous, 422, "Tên này có ở nhiều ngân hàng. Chọn trong danh sách.")
 tells(banks.BankUnknown, 422, "Không có ngân hàng này. Chọn lại trong danh sách.")
 tells(banks.AccountMalformed, 422, "Số tài khoản chưa đúng: 1 đến 19 chữ số hoặc chữ cái.")
 tells(money.PayeeTaken, 409, "Tài khoản này đã đăng ký cho người bán khác.")

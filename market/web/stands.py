@@ -1,14 +1,19 @@
 """The printed code: its sheet as PDF, and the morning's check that it is still ours."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 import httpx
 from litestar import Response, get, post
+from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.enums import RequestEncodingType
+from litestar.params import Body, FromPath, JSONBody, QueryParameter
+from litestar.response import Template
 from msgspec import Meta, Struct
 
 from market import places, stands
@@ -17,10 +22,22 @@ from market.flows import onboarding as onboarding_flow
 from market.flows import stands as flow
 from market.settings import Settings
 from market.web import auth
-from market.web.errors import documented
+from market.web.errors import documented, problem_of
+from payments import qr_picture
 from payments.banks import is_known
 
 Paper = Literal["a6", "a5"]
+PHOTO_BODY_BYTES_MAX = qr_picture.PICTURE_BYTES_MAX + 100_000
+"""The photo and its form."""
+CODES_CHECKED_MAX = 4
+"""Of one photo: each foreign one asks its bank whose it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoForm:
+    """A photo of the table."""
+
+    photo: UploadFile | None = None
 
 
 class StandCheckCommand(Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,9 +101,74 @@ async def check_stand(
     now: NamedDependency[datetime],
 ) -> StandCheckView:
     """Compare the code on the table with the registered one; both names where they differ."""
+    return await _checked(database, viewer, settings, stall_id, data.qr_text, now)
+
+
+@get(
+    "/ban-hang/{stall_id:uuid}/kiem-tra-ma", guards=[auth.vendor_of_stall], include_in_schema=False
+)
+async def check_page(
+    stall_id: FromPath[UUID], database: NamedDependency[Database], viewer: NamedDependency[Viewer]
+) -> Template:
+    """Where a photo of the code on the table is taken."""
+    return await _check_page(database, viewer, stall_id)
+
+
+@post(
+    "/ban-hang/{stall_id:uuid}/kiem-tra-ma",
+    guards=[auth.vendor_of_stall],
+    include_in_schema=False,
+    status_code=200,
+    request_max_body_size=PHOTO_BODY_BYTES_MAX,
+)
+async def check_photo(
+    stall_id: FromPath[UUID],
+    data: Annotated[PhotoForm, Body(media_type=RequestEncodingType.MULTI_PART)],
+    database: NamedDependency[Database],
+    viewer: NamedDependency[Viewer],
+    settings: NamedDependency[Settings],
+    now: NamedDependency[datetime],
+) -> Template:
+    """Every payment code in the photo compared: one of another beside the own one is told too."""
+    picture = await data.photo.read() if data.photo else b""
+    try:
+        codes = await asyncio.to_thread(qr_picture.codes_in_picture, picture)
+    except qr_picture.PictureError as wrong:
+        return await _check_page(database, viewer, stall_id, wrong=problem_of(wrong).title)
+    payable = [code for code in codes if code.startswith("000201")] or codes[:1]
+    checks = [
+        await _checked(database, viewer, settings, stall_id, code[:1_000], now)
+        for code in payable[:CODES_CHECKED_MAX]
+    ]
+    return await _check_page(database, viewer, stall_id, checks)
+
+
+async def _check_page(
+    database: Database,
+    viewer: Viewer,
+    stall_id: UUID,
+    checks: Sequence[StandCheckView] = (),
+    wrong: str = "",
+) -> Template:
+    async with database.as_viewer(viewer) as db:
+        stall = await places.stall(db, stall_id)
+    worst_first = sorted(checks, key=lambda check: check.result == "same")
+    context = {"stall_id": stall.id, "code": stall.code, "checks": worst_first, "wrong": wrong}
+    return Template("stand_check.html", context=context)
+
+
+async def _checked(
+    database: Database,
+    viewer: Viewer,
+    settings: Settings,
+    stall_id: UUID,
+    qr_text: str,
+    now: datetime,
+) -> StandCheckView:
+    """One code compared; whose a foreign one is, its bank is asked without a transaction open."""
     assert viewer.person_id is not None
     async with database.as_viewer(viewer) as db:
-        check = await flow.check_stand(db, stall_id, data.qr_text, viewer.person_id, now=now)
+        check = await flow.check_stand(db, stall_id, qr_text, viewer.person_id, now=now)
     found = None
     if check.found is not None:
         holder = check.found.holder_name
@@ -124,4 +206,4 @@ async def _pdf(database: Database, viewer: Viewer, stall_id: UUID, size: Paper) 
     )
 
 
-routers = [stand_pdf, stand_pdf_for_team, check_stand]
+routers = [stand_pdf, stand_pdf_for_team, check_stand, check_page, check_photo]
