@@ -6,8 +6,9 @@ What this module names is a promise; everything behind it may change.
 from einvoice.amounts import line_amount_vnd, rounded, split_inclusive, vat_vnd
 from einvoice.authority import HTTPAuthority, PulledReply, TaxAuthority
 from einvoice.document import read, write
-from einvoice.envelope import Reason, Registration
+from einvoice.envelope import Reason
 from einvoice.errors import EInvoiceError
+from einvoice.forms import Registration
 from einvoice.identifiers import lookup_code, tax_id_doubt, tax_id_of
 from einvoice.invoice import (
     SALES_INVOICE,

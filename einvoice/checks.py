@@ -1,20 +1,20 @@
 """What a tax authority checks in a message, for the simulator and for tests. Pure.
 
+Registrations (100), invoices for a code (200, 201), without code (203), of cash registers (206), error
+notices (300, 303).
+
 The authority's own error codes are not published; these are ours: K0xx the message, K1xx the
 invoice, K2xx the registration. A 204 on a package does not name the faulty invoice, as the real one
 does not.
 """
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
-from uuid import UUID
+import re
+from dataclasses import replace
 
 from lxml import etree
 
-from einvoice import document, envelope, rules, seal, validity
+from einvoice import document, envelope, notices, rules, seal, validity
 from einvoice.envelope import Header, Message, Reason
 from einvoice.errors import (
     CodeInvalid,
@@ -34,123 +34,15 @@ from einvoice.identifiers import (
     prefix_in,
 )
 from einvoice.invoice import Invoice, Method
-from einvoice.keys import Signer
 from einvoice.markup import canonical, parsed
+from einvoice.memory import (
+    Answer,
+    Known,
+    KnownInvoice,
+    KnownSeller,
+    Office,
+)
 from einvoice.seal import VIETNAM, Sealed
-
-InvoiceKey = tuple[str, int, str, int]
-"""Tax id, template, symbol, number."""
-
-
-@dataclass(frozen=True)
-class KnownSeller:
-    """A seller as the authority knows it."""
-
-    tax_id: str
-    name: str
-    code_prefix: str
-    suspended: bool = False
-
-
-@dataclass(frozen=True)
-class KnownInvoice:
-    """An invoice the authority has accepted."""
-
-    key: InvoiceKey
-    digest: str
-    """SHA-256 of its canonical DLHDon."""
-    code: str
-    payable_vnd: int
-    corrects: InvoiceKey | None = None
-    method: Method | None = None
-    is_late: bool = False
-
-
-class Known(Protocol):
-    """What the authority remembers."""
-
-    def answer_to(self, code: str) -> tuple[str, tuple[bytes, ...]] | None:
-        """Digest of an earlier message with this id, and what was answered."""
-
-    def seller(self, tax_id: str) -> KnownSeller | None:
-        """A registered seller."""
-
-    def fresh_prefix(self, tax_id: str) -> str:
-        """Five characters for a new seller, given to nobody else."""
-
-    def invoice(self, key: InvoiceKey) -> KnownInvoice | None:
-        """An accepted invoice."""
-
-    def holder_of_code(self, code: str) -> InvoiceKey | None:
-        """Whose tax code this is."""
-
-    def correction_of(self, key: InvoiceKey) -> Method | None:
-        """How this invoice was corrected before."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the authority answers, and what it has to remember if it does."""
-
-    immediate: bytes
-    """The 999."""
-    later: tuple[bytes, ...] = ()
-    """102 and 103, or 204."""
-    code: str = ""
-    digest: str = ""
-    is_repeat: bool = False
-    seller: KnownSeller | None = None
-    invoices: tuple[KnownInvoice, ...] = ()
-
-
-@dataclass(frozen=True)
-class Office:
-    """Who answers: the authority's key, its source of ids, its clock."""
-
-    signer: Signer
-    new_id: Callable[[], UUID]
-    now: datetime
-
-
-@dataclass
-class MemoryKnown:
-    """What the authority remembers, in memory: for tests and examples."""
-
-    answers: dict[str, tuple[str, tuple[bytes, ...]]] = field(default_factory=dict)
-    sellers: dict[str, KnownSeller] = field(default_factory=dict)
-    invoices: dict[InvoiceKey, KnownInvoice] = field(default_factory=dict)
-
-    def answer_to(self, code: str) -> tuple[str, tuple[bytes, ...]] | None:
-        """See Known."""
-        return self.answers.get(code)
-
-    def seller(self, tax_id: str) -> KnownSeller | None:
-        """See Known."""
-        return self.sellers.get(tax_id)
-
-    def fresh_prefix(self, tax_id: str) -> str:
-        """See Known."""
-        return f"{len(self.sellers) + 1:05d}"
-
-    def invoice(self, key: InvoiceKey) -> KnownInvoice | None:
-        """See Known."""
-        return self.invoices.get(key)
-
-    def holder_of_code(self, code: str) -> InvoiceKey | None:
-        """See Known."""
-        return next((one.key for one in self.invoices.values() if one.code == code), None)
-
-    def correction_of(self, key: InvoiceKey) -> Method | None:
-        """See Known."""
-        return next((one.method for one in self.invoices.values() if one.corrects == key), None)
-
-    def remember(self, answer: Answer) -> None:
-        """Keep what an answer implies."""
-        if answer.code and not answer.is_repeat:
-            self.answers[answer.code] = (answer.digest, (answer.immediate, *answer.later))
-        if answer.seller is not None:
-            self.sellers[answer.seller.tax_id] = answer.seller
-        self.invoices.update({one.key: one for one in answer.invoices})
 
 
 def check_message(body: bytes, known: Known, office: Office) -> Answer:
@@ -172,6 +64,8 @@ def check_message(body: bytes, known: Known, office: Office) -> Answer:
     received = _technical(header, office, ())
     if header.kind == envelope.REGISTER:
         return _registration(root, request, known, office, received, digest)
+    if header.kind in (notices.ERROR, notices.ERROR_AT_TILL):
+        return _error_notice(root, request, known, office, received, digest)
     return _package(root, request, known, office, received, digest)
 
 
@@ -185,12 +79,18 @@ def _repeated(
     return Answer(_technical(header, office, (reason,)), is_repeat=True)
 
 
+_HANDLED = {
+    *(envelope.REGISTER, envelope.FOR_A_CODE, envelope.FOR_A_CODE_ONCE, envelope.WITHOUT_CODE),
+    *(envelope.CASH_REGISTER_INVOICES, notices.ERROR, notices.ERROR_AT_TILL),
+}
+
+
 def _header_reasons(request: Message) -> tuple[Reason, ...]:
     header = request.header
     wrong = []
     if header.version not in {"2.0.1", "2.1.0"}:
         wrong.append(Reason("K003", f"Phiên bản {header.version[:6]} không được hỗ trợ."))
-    if header.kind not in (envelope.REGISTER, envelope.CASH_REGISTER_INVOICES):
+    if header.kind not in _HANDLED:
         wrong.append(Reason("K004", f"Loại thông điệp {header.kind} không được hỗ trợ."))
     try:
         checked_message_code(header.code)
@@ -282,6 +182,8 @@ def _package(
     if not reasons:
         assert seller is not None
         result, reasons, invoices = _invoices(request, seller, known, office)
+    if header.kind in _FOR_A_CODE and not reasons:
+        return _with_code(request, invoices, office, received, digest)
     verdict = envelope.check_result(
         _reply_header(header, envelope.CHECK_RESULT, office),
         header.tax_id,
@@ -295,11 +197,35 @@ def _package(
     return Answer(received, (verdict,), header.code, digest, invoices=accepted)
 
 
+_FOR_A_CODE = (envelope.FOR_A_CODE, envelope.FOR_A_CODE_ONCE)
+_REFUSED = {
+    envelope.FOR_A_CODE: envelope.NO_CODE,
+    envelope.FOR_A_CODE_ONCE: envelope.NO_CODE,
+    envelope.WITHOUT_CODE: envelope.SOME_INVALID,
+    envelope.CASH_REGISTER_INVOICES: envelope.CASH_REGISTER_INVALID,
+}
+
+
+def _with_code(
+    request: Message, invoices: list[KnownInvoice], office: Office, received: bytes, digest: str
+) -> Answer:
+    """The code is made from a fresh id: 34 hexadecimal digits."""
+    header = request.header
+    code = f"00{office.new_id().hex.upper()}"
+    sent = etree.tostring(request.data[0], with_tail=False, encoding="unicode").encode()
+    reply = envelope.coded_message(
+        _reply_header(header, envelope.WITH_CODE, office), sent, code, office.signer, office.now
+    )
+    coded = tuple(replace(one, code=code) for one in invoices)
+    return Answer(received, (reply,), header.code, digest, invoices=coded)
+
+
 def _package_reasons(
     root: etree._Element, header: Header, seller: KnownSeller | None
 ) -> tuple[int, tuple[Reason, ...]]:
     try:
-        _sealed(root, seal.MESSAGE, header.tax_id)
+        if header.kind == envelope.CASH_REGISTER_INVOICES:
+            _sealed(root, seal.MESSAGE, header.tax_id)
     except (SealInvalid, DocumentInvalid) as error:
         reason = Reason("K008", f"Chữ ký số không hợp lệ: {error}", "Ký lại bằng đúng chứng thư.")
         return envelope.OTHER, (reason,)
@@ -315,12 +241,14 @@ def _package_reasons(
 def _invoices(
     request: Message, seller: KnownSeller, known: Known, office: Office
 ) -> tuple[int, tuple[Reason, ...], list[KnownInvoice]]:
+    kind = request.header.kind
+    refused = _REFUSED[kind]
     reasons: list[Reason] = []
     found: list[KnownInvoice] = []
     try:
         elements = envelope.invoices_in(request)
     except DocumentInvalid as error:
-        return envelope.CASH_REGISTER_INVALID, (Reason("K009", error.why),), []
+        return refused, (Reason("K009", error.why),), []
     for element in elements:
         try:
             said = document.invoice_of(element)
@@ -328,11 +256,13 @@ def _invoices(
             data = element.find("DLHDon")
             assert data is not None
             one = _known_invoice(said, data, office)
-            _check_invoice(said, one, seller, known, found, office)
+            if kind != envelope.CASH_REGISTER_INVOICES:
+                _sealed_invoice(request, element, said)
+            _check_invoice(said, one, seller, known, found, office, kind)
             found.append(one)
         except EInvoiceError as error:
             reasons.append(reason_for(error))
-    result = envelope.CASH_REGISTER_INVALID if reasons else envelope.VALID
+    result = refused if reasons else envelope.VALID
     return result, tuple(dict.fromkeys(reasons)), found
 
 
@@ -340,7 +270,7 @@ def _known_invoice(said: Invoice, data: etree._Element, office: Office) -> Known
     corrects = method = None
     related = said.related
     if related is not None:
-        if not (related.template.isdigit() and related.number.isdigit()):
+        if not re.fullmatch(r"[0-9]{1,2}/[0-9]{1,8}", f"{related.template}/{related.number}"):
             raise FieldInvalid("related", "the related invoice is not named")
         corrects = (
             said.seller.tax_id,
@@ -367,21 +297,27 @@ def _check_invoice(
     known: Known,
     beside: list[KnownInvoice],
     office: Office,
+    kind: int,
 ) -> None:
     if said.seller.tax_id != seller.tax_id:
         raise FieldInvalid("seller.tax_id", "another seller's invoice is in the package")
-    if not said.is_cash_register or not said.symbol.startswith("C"):
-        raise SymbolInvalid(said.template, said.symbol, "not a coded cash-register symbol")
+    at_till = kind == envelope.CASH_REGISTER_INVOICES
+    if said.is_cash_register != at_till or said.symbol.startswith("K") != (
+        kind == envelope.WITHOUT_CODE
+    ):
+        raise SymbolInvalid(said.template, said.symbol, "does not go with this kind of message")
     if said.issued_on > office.now.astimezone(VIETNAM).date():
         raise FieldInvalid("issued_on", "it is in the future")
-    if prefix_in(checked_code(said.code)) != seller.code_prefix:
+    if bool(said.code) != at_till:
+        raise CodeInvalid("code of this kind of invoice", said.code)
+    if at_till and prefix_in(checked_code(said.code)) != seller.code_prefix:
         raise CodeInvalid("code of this seller", said.code)
     before = known.invoice(one.key)
     if before is not None and before.digest != one.digest:
         raise FieldInvalid("number", "the number was used for another invoice")
-    if any(other.key == one.key or other.code == one.code for other in beside):
+    if any(other.key == one.key or (one.code and other.code == one.code) for other in beside):
         raise FieldInvalid("number", "number or code stands twice in the package")
-    if known.holder_of_code(one.code) not in (None, one.key):
+    if one.code and known.holder_of_code(one.code) not in (None, one.key):
         raise CodeInvalid("fresh code", said.code)
     if one.corrects is not None:
         _check_correction(one, known, beside)
@@ -396,6 +332,52 @@ def _check_correction(one: KnownInvoice, known: Known, beside: list[KnownInvoice
     earlier = known.correction_of(one.corrects)
     if earlier is Method.REPLACES or (earlier is not None and earlier is not one.method):
         raise FieldInvalid("related", "it was corrected before")
+
+
+def _sealed_invoice(request: Message, element: etree._Element, said: Invoice) -> None:
+    """An ordinary invoice is signed by its seller, or by the delegate it names."""
+    by_id = seal.ids(request.data.getroottree().getroot())
+    sealed = seal.verify_at(element, seal.SELLER, by_id)
+    right = said.delegate.tax_id if said.delegate else said.seller.tax_id
+    if sealed.tax_id != right:
+        raise SealInvalid("holder", f"the certificate is of {sealed.tax_id or 'nobody'}")
+
+
+# ── Error notices ───────────────────────────────────────────────────────────────────────────────
+
+
+def _error_notice(
+    root: etree._Element,
+    request: Message,
+    known: Known,
+    office: Office,
+    received: bytes,
+    digest: str,
+) -> Answer:
+    header = request.header
+    try:
+        place = seal.Place("DLieu/TBao/DSCKS/NNT", ("DLieu/TBao/DLTBao",))
+        _sealed(root, place, header.tax_id)
+        asked = notices.read_error_notice(request)
+    except (SealInvalid, DocumentInvalid) as error:
+        reason = Reason("K008", f"Thông báo sai sót không hợp lệ: {error}"[:255], "Lập lại.")
+        return Answer(_technical(header, office, (reason,)), (), header.code, digest)
+    results = [_notice_result(one, asked.tax_id, known) for one in asked.invoices]
+    reply_header = _reply_header(header, notices.RESULT, office)
+    reply = notices.result_message(reply_header, asked, results, office.signer, office.now)
+    return Answer(received, (reply,), header.code, digest)
+
+
+def _notice_result(one: notices.WrongInvoice, tax_id: str, known: Known) -> notices.NoticeResult:
+    reasons = []
+    named = (one.template, one.symbol, one.number)
+    if one.kind is notices.NoticeKind.CANCELS:
+        reasons.append(Reason("K301", "Không còn hình thức hủy hóa đơn.", "Điều chỉnh, thay thế."))
+    if not re.fullmatch(r"[0-9]{1,2}/[0-9]{1,8}", f"{one.template}/{one.number}") or (
+        known.invoice((tax_id, int(one.template), one.symbol, int(one.number))) is None
+    ):
+        reasons.append(Reason("K302", "Hóa đơn này không có ở cơ quan thuế.", "Kiểm tra số."))
+    return notices.NoticeResult(*named, not reasons, tuple(reasons))
 
 
 def _sealed(root: etree._Element, place: seal.Place, tax_id: str) -> Sealed:
@@ -414,6 +396,7 @@ def reason_for(error: EInvoiceError) -> Reason:
         TotalsWrong: ("K113", "Kiểm tra số tiền và số tiền bằng chữ."),
         FieldInvalid: ("K114", "Kiểm tra nội dung hóa đơn."),
         DocumentInvalid: ("K115", "Kiểm tra cấu trúc hóa đơn."),
+        SealInvalid: ("K116", "Ký lại hóa đơn bằng đúng chứng thư."),
     }
     code, remedy = codes.get(type(error), ("K199", "Kiểm tra lại hóa đơn."))
     return Reason(code, str(error)[:255], remedy)

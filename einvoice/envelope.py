@@ -1,34 +1,42 @@
 """Messages to and from the tax authority: the TDiep envelope and the kinds we speak. Pure.
 
-100 registration · 102, 103 its answers · 206 cash-register invoices · 204 the check's result ·
-999 technical reply. Tags of 102 and 103 beyond those in the reference are ours and said to be.
+100 registration · 102, 103 its answers · 200 an invoice for a code, 202 its answer · 203 invoices without
+code · 206 cash-register invoices · 204 the check's result · 999 technical reply; `notices` has 300, 301,
+303. Tags of 102 and 103 beyond those in the reference are ours and said to be.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
-from cryptography import x509
 from lxml import etree
 
 from einvoice import markup, seal
 from einvoice.errors import DocumentInvalid, MessageTooLarge
 from einvoice.identifiers import AUTHORITY
-from einvoice.invoice import Seller
 from einvoice.keys import Signer
-from einvoice.markup import BYTES_MAX, needed, tag, text_at, text_tag
+from einvoice.markup import BYTES_MAX, needed, tag, text_at, text_of, text_tag
 from einvoice.seal import VIETNAM, Place
 
 REGISTER = 100
 REGISTRATION_RECEIVED = 102
 REGISTRATION_DECIDED = 103
+FOR_A_CODE = 200
+FOR_A_CODE_ONCE = 201
+WITH_CODE = 202
+WITHOUT_CODE = 203
 CHECK_RESULT = 204
 CASH_REGISTER_INVOICES = 206
+ERROR_RESULT = 301
 TECHNICAL = 999
 MALFORMED = -1
 
+NO_CODE = 1
+"""LTBao of 204: not eligible for a code."""
 VALID = 2
 """LTBao of 204: the package is valid."""
+SOME_INVALID = 3
+"""Of a package without codes."""
 CASH_REGISTER_INVALID = 7
 OTHER = 9
 
@@ -80,19 +88,8 @@ class Finding:
     """LTBao of a 204."""
     code_prefix: str = ""
     """The five characters of a 103."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Registration:
-    """What a household says when it registers for cash-register invoices with code."""
-
-    seller: Seller
-    office_name: str
-    office_code: str
-    """Five characters."""
-    contact: str
-    place: str
-    on: date
+    invoice: bytes = b""
+    """The invoice of a 202, byte for byte, with its code and the authority's signature."""
 
 
 # ── Writing ─────────────────────────────────────────────────────────────────────────────────────
@@ -130,74 +127,35 @@ def sized(body: bytes) -> bytes:
 def invoices_message(
     header: Header, invoices: Sequence[bytes], signer: Signer, signed_at: datetime
 ) -> bytes:
-    """A signed 206 with these invoices, their bytes embedded verbatim.
+    """A 206 signed as a whole, or a 200, 201, 203 of invoices that are signed themselves.
 
-    Raises: MessageTooLarge.
+    The invoices' bytes are embedded verbatim. Raises: MessageTooLarge.
     """
-    assert header.kind == CASH_REGISTER_INVOICES
+    assert header.kind in _INVOICE_KINDS
     assert header.count == len(invoices)
+    assert header.count == 1 or header.kind in (WITHOUT_CODE, CASH_REGISTER_INVOICES)
     data = b"".join(invoices).decode()
+    if header.kind != CASH_REGISTER_INVOICES:
+        return message(header, data)
     unsigned = message(header, data, f"D{header.code}")
     return sized(seal.sign(unsigned, seal.MESSAGE, signer, signed_at))
 
 
-def registration_message(
-    header: Header, form: Registration, signer: Signer, signed_at: datetime
-) -> bytes:
-    """A 100 with the signed form 01/ĐKTĐ-HĐĐT: cash register with code, sales invoices.
+_INVOICE_KINDS = (FOR_A_CODE, FOR_A_CODE_ONCE, WITHOUT_CODE, CASH_REGISTER_INVOICES)
 
-    Raises: MessageTooLarge.
+
+def coded_message(header: Header, invoice: bytes, code: str, signer: Signer, at: datetime) -> bytes:
+    """A 202: the seller's invoice verbatim, with its code and the authority's signature over both.
+
+    Raises: DocumentInvalid, MessageTooLarge.
     """
-    assert header.kind == REGISTER
-    data = tag("DLTKhai", _form_head(form), _form_body(signer.certificate), Id=f"TK{header.code}")
-    form_bytes = f"<TKhai>{data}<DSCKS/></TKhai>".encode()
-    return message(header, seal.sign(form_bytes, seal.TAXPAYER, signer, signed_at).decode())
-
-
-def _form_head(form: Registration) -> str:
-    seller = form.seller
-    return tag(
-        "TTChung",
-        text_tag("PBan", "2.1.0"),
-        text_tag("MSo", "01/ĐKTĐ-HĐĐT"),
-        text_tag("Ten", "Tờ khai đăng ký/thay đổi thông tin sử dụng hóa đơn điện tử"),
-        text_tag("HThuc", "1"),
-        text_tag("TNNT", seller.name),
-        text_tag("MST", seller.tax_id),
-        text_tag("CQTQLy", form.office_name),
-        text_tag("MCQTQLy", form.office_code),
-        text_tag("NLHe", form.contact),
-        text_tag("DCLHe", seller.address),
-        text_tag("DCTDTu", seller.email),
-        text_tag("DTLHe", seller.phone),
-        text_tag("DDanh", form.place),
-        text_tag("NLap", form.on.isoformat()),
-    )
-
-
-def _form_body(certificate: x509.Certificate) -> str:
-    def flags(name: str, **values: int) -> str:
-        return tag(name, *(text_tag(key, str(value)) for key, value in values.items()))
-
-    return tag(
-        "NDTKhai",
-        flags("HTHDon", CMa=0, CMTMTTien=1, KCMa=0),
-        flags("HTGDLHDDT", NNTDBKKhan=0, NNTKTDNUBND=0, CDLTTDCQT=0, CDLQTCTN=1),
-        flags("PThuc", CDDu=1, CBTHop=0),
-        flags("LHDSDung", HDGTGT=0, HDBHang=1, HDBTSCong=0, HDBHDTQGia=0, HDKhac=0, CTu=0),
-        tag(
-            "DSCTSSDung",
-            tag(
-                "CTS",
-                text_tag("STT", "1"),
-                text_tag("TTChuc", certificate.issuer.rfc4514_string()[:400]),
-                text_tag("Seri", f"{certificate.serial_number:x}"),
-                text_tag("TNgay", _time(certificate.not_valid_before_utc)),
-                text_tag("DNgay", _time(certificate.not_valid_after_utc)),
-                text_tag("HThuc", "1"),
-            ),
-        ),
-    )
+    assert header.kind == WITH_CODE
+    head, found, tail = invoice.rpartition(b"<DSCKS>")
+    if not found or b"<MCCQT" in invoice:
+        raise DocumentInvalid("it is not signed, or has a code already")
+    with_code = head + f'<MCCQT Id="M{code}">{code}</MCCQT>'.encode() + found + tail
+    signed = seal.sign(with_code, seal.AUTHORITY_ON_INVOICE, signer, at)
+    return message(header, signed.decode())
 
 
 def technical_reply(
@@ -212,11 +170,19 @@ def technical_reply(
         "TBao",
         text_tag("MTDiep", request.code if request else ""),
         text_tag("MNGui", request.sender if request else ""),
-        text_tag("NNhan", _time(at)),
+        text_tag("NNhan", written_time(at)),
         text_tag("TTTNhan", "1" if reasons else "0"),
         listed,
     )
     return message(header, notice)
+
+
+_BOXES = {
+    NO_CODE: "LCMa",
+    SOME_INVALID: "LHDKMa",
+    CASH_REGISTER_INVALID: "LHDMTTien",
+    OTHER: "KHLKhac",
+}
 
 
 def check_result(
@@ -229,16 +195,16 @@ def check_result(
     at: datetime,
 ) -> bytes:
     """A signed 204, notice 01/TB-KTDL."""
-    box = {CASH_REGISTER_INVALID: "LHDMTTien", OTHER: "KHLKhac"}.get(result, "")
+    box = _BOXES.get(result, "")
     body = (
         text_tag("MST", tax_id),
         text_tag("TNNT", name),
-        text_tag("TGGui", _time(at)),
+        text_tag("TGGui", written_time(at)),
         text_tag("LTBao", str(result)),
         text_tag("SLuong", str(header.count)),
         tag(box, _reason_list(reasons)) if box else "",
     )
-    return _notice(
+    return notice_message(
         header, "01/TB-KTDL", "Thông báo về việc kết quả kiểm tra dữ liệu", body, signer, at
     )
 
@@ -246,7 +212,7 @@ def check_result(
 def registration_received(header: Header, tax_id: str, signer: Signer, at: datetime) -> bytes:
     """A signed 102: the form was received."""
     body = (text_tag("MST", tax_id), text_tag("THop", "1"))
-    return _notice(header, "01/TB-TNĐT", "Thông báo tiếp nhận tờ khai", body, signer, at)
+    return notice_message(header, "01/TB-TNĐT", "Thông báo tiếp nhận tờ khai", body, signer, at)
 
 
 def registration_decided(
@@ -264,12 +230,13 @@ def registration_decided(
         text_tag("MCCQT", prefix),
         _reason_list(reasons),
     )
-    return _notice(header, "01/TB-ĐKĐT", "Thông báo chấp nhận đăng ký", body, signer, at)
+    return notice_message(header, "01/TB-ĐKĐT", "Thông báo chấp nhận đăng ký", body, signer, at)
 
 
-def _notice(
+def notice_message(
     header: Header, form: str, title: str, body: Sequence[str], signer: Signer, at: datetime
 ) -> bytes:
+    """A notice of the authority, signed."""
     data = tag(
         "DLTBao",
         text_tag("PBan", header.version),
@@ -301,7 +268,8 @@ def _reason_list(reasons: Sequence[Reason]) -> str:
     )
 
 
-def _time(at: datetime) -> str:
+def written_time(at: datetime) -> str:
+    """A date and time as the format writes it: in Vietnam, without a zone."""
     return f"{at.astimezone(VIETNAM):%Y-%m-%dT%H:%M:%S}"
 
 
@@ -339,10 +307,16 @@ def finding_in(reply: Message) -> Finding:
         return Finding(kind, False if refused else None, _read_reasons(data, "MTa"))
     if kind == MALFORMED:
         return Finding(kind, False, (Reason("-1", "the message was malformed"),))
+    if kind == WITH_CODE:
+        invoice = etree.tostring(needed(data, "HDon"), with_tail=False, encoding="unicode").encode()
+        return Finding(kind, True, invoice=invoice)
     notice = needed(data, "TBao/DLTBao")
     if kind == CHECK_RESULT:
         result = _whole(text_at(notice, "LTBao"))
         return Finding(kind, result == VALID, _read_reasons(notice, "MTLoi"), result)
+    if kind == ERROR_RESULT:
+        taken = [text_of(one) == "1" for one in notice.iter("TTTNCCQT")]
+        return Finding(kind, bool(taken) and all(taken), _read_reasons(notice, "MTLoi"))
     if kind == REGISTRATION_RECEIVED:
         received = text_at(notice, "THop") == "1"
         return Finding(kind, None if received else False, _read_reasons(notice, "MTLoi"))

@@ -10,8 +10,9 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from einvoice import envelope, rules
-from einvoice.envelope import Finding, Header, Registration
+from einvoice.envelope import Finding, Header
 from einvoice.errors import NothingToRegister, SellerNotRegistered, SellerOfAnother
+from einvoice.forms import Registration, registration_message
 from einvoice.identifiers import code_prefix, message_code, tax_id_of
 from einvoice.keys import Signer
 from einvoice.seal import VIETNAM
@@ -61,7 +62,7 @@ async def register(
         tax_id=tax_id,
         count=1,
     )
-    body = envelope.registration_message(header, form, signer, now)
+    body = registration_message(header, form, signer, now)
     await _upsert(db, owner_id, tax_id, form.seller.name, "sent", "", message_id, now)
     db.add(
         MessageRow(

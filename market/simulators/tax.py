@@ -22,7 +22,7 @@ from litestar.exceptions import ClientException, NotFoundException
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Redirect, Template
 
-from einvoice import checks, envelope, keys
+from einvoice import checks, envelope, keys, memory
 from einvoice.errors import TaxIdInvalid
 from einvoice.identifiers import tax_id_of
 from einvoice.invoice import Method
@@ -89,27 +89,27 @@ class NewSeller(msgspec.Struct):
 
 
 class Memory:
-    """What the authority remembers: `checks.Known` on its sqlite3 file."""
+    """What the authority remembers: `memory.Known` on its sqlite3 file."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def answer_to(self, code: str) -> tuple[str, tuple[bytes, ...]] | None:
-        """See checks.Known."""
+        """See memory.Known."""
         row = self._store.row("SELECT digest, replies FROM message WHERE code = ?", code)
         if row is None:
             return None
         return row["digest"], tuple(base64.b64decode(one) for one in json.loads(row["replies"]))
 
-    def seller(self, tax_id: str) -> checks.KnownSeller | None:
-        """See checks.Known."""
+    def seller(self, tax_id: str) -> memory.KnownSeller | None:
+        """See memory.Known."""
         row = self._store.row("SELECT * FROM seller WHERE tax_id = ?", tax_id)
         if row is None:
             return None
-        return checks.KnownSeller(row["tax_id"], row["name"], row["prefix"], bool(row["suspended"]))
+        return memory.KnownSeller(row["tax_id"], row["name"], row["prefix"], bool(row["suspended"]))
 
     def fresh_prefix(self, tax_id: str) -> str:
-        """See checks.Known; the same for the same tax id unless somebody has it."""
+        """See memory.Known; the same for the same tax id unless somebody has it."""
         for attempt in range(1_000):
             number = int.from_bytes(hashlib.sha256(f"{tax_id}/{attempt}".encode()).digest()[:8])
             base = len(PREFIX_LETTERS)
@@ -118,29 +118,29 @@ class Memory:
                 return prefix
         raise AssertionError("no prefix is free")
 
-    def invoice(self, key: checks.InvoiceKey) -> checks.KnownInvoice | None:
-        """See checks.Known."""
+    def invoice(self, key: memory.InvoiceKey) -> memory.KnownInvoice | None:
+        """See memory.Known."""
         row = self._store.row(
             "SELECT * FROM invoice WHERE tax_id = ? AND template = ? AND symbol = ? AND number = ?",
             *key,
         )
         if row is None:
             return None
-        return checks.KnownInvoice(key, row["digest"], row["code"], row["payable_vnd"])
+        return memory.KnownInvoice(key, row["digest"], row["code"], row["payable_vnd"])
 
-    def holder_of_code(self, code: str) -> checks.InvoiceKey | None:
-        """See checks.Known."""
+    def holder_of_code(self, code: str) -> memory.InvoiceKey | None:
+        """See memory.Known."""
         row = self._store.row("SELECT * FROM invoice WHERE code = ?", code)
         if row is None:
             return None
         return row["tax_id"], row["template"], row["symbol"], row["number"]
 
-    def correction_of(self, key: checks.InvoiceKey) -> Method | None:
-        """See checks.Known."""
+    def correction_of(self, key: memory.InvoiceKey) -> Method | None:
+        """See memory.Known."""
         row = self._store.row("SELECT method FROM invoice WHERE corrects = ?", json.dumps(key))
         return None if row is None else Method(row["method"])
 
-    def remember(self, answer: checks.Answer, body: bytes, now: datetime) -> None:
+    def remember(self, answer: memory.Answer, body: bytes, now: datetime) -> None:
         """Keep the message, its answer and what was accepted by it, or count its repetition."""
         with self._store.transaction():
             if answer.seller is not None:
@@ -152,7 +152,7 @@ class Memory:
             elif answer.code:
                 self._keep_message(answer, body, now)
 
-    def admit(self, seller: checks.KnownSeller) -> None:
+    def admit(self, seller: memory.KnownSeller) -> None:
         """Make a seller known; again with another name renames."""
         self._store.run(
             "INSERT INTO seller (tax_id, name, prefix, suspended) VALUES (?, ?, ?, ?)"
@@ -160,7 +160,7 @@ class Memory:
             seller.tax_id, seller.name, seller.code_prefix, int(seller.suspended),
         )  # fmt: skip
 
-    def _keep(self, one: checks.KnownInvoice, now: datetime) -> None:
+    def _keep(self, one: memory.KnownInvoice, now: datetime) -> None:
         self._store.run(
             "INSERT INTO invoice VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             *one.key, one.digest, one.code, one.payable_vnd,
@@ -168,7 +168,7 @@ class Memory:
             int(one.is_late), now.isoformat(),
         )  # fmt: skip
 
-    def _keep_message(self, answer: checks.Answer, body: bytes, now: datetime) -> None:
+    def _keep_message(self, answer: memory.Answer, body: bytes, now: datetime) -> None:
         header = envelope.read_message(body).header
         found = [envelope.finding_in(envelope.read_message(one)) for one in answer.later]
         results = [
@@ -197,7 +197,7 @@ class Tax:
 
     def take(self, body: bytes, now: datetime) -> bytes:
         """Check a message, queue its notices; the 999, or nothing where it comes later."""
-        office = checks.Office(self.signer, ids.new, now)
+        office = memory.Office(self.signer, ids.new, now)
         answer = checks.check_message(body, self.memory, office)
         self.memory.remember(answer, body, now)
         silent = self.faults.strikes("silent")
@@ -223,7 +223,7 @@ class Tax:
             for row in rows
         ]
 
-    def _queue(self, answer: checks.Answer, now: datetime, *, with_immediate: bool) -> None:
+    def _queue(self, answer: memory.Answer, now: datetime, *, with_immediate: bool) -> None:
         notices = list(answer.later)
         if self.faults.strikes("drop"):
             notices = []
@@ -296,7 +296,7 @@ def admit_seller(data: JSONBody[NewSeller], tax: NamedDependency[Tax]) -> dict[s
         raise ClientException(str(wrong)) from wrong
     known = tax.memory.seller(tax_id)
     prefix = known.code_prefix if known else tax.memory.fresh_prefix(tax_id)
-    tax.memory.admit(checks.KnownSeller(tax_id, data.name, prefix))
+    tax.memory.admit(memory.KnownSeller(tax_id, data.name, prefix))
     return {"tax_id": tax_id, "code_prefix": prefix}
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 import einvoice
-from einvoice import checks, keys
+from einvoice import checks, keys, memory
 from market import ids
 
 NOW = datetime(2026, 11, 23, 2, 15, tzinfo=UTC)
@@ -60,18 +60,18 @@ def command(**changes: object) -> einvoice.IssueInvoice:
 class Authority:
     """The checks of the authority with a memory, and every reply it gave, to hand out at will."""
 
-    known: checks.MemoryKnown = field(default_factory=checks.MemoryKnown)
+    known: memory.MemoryKnown = field(default_factory=memory.MemoryKnown)
     signer: keys.KeySigner = field(default_factory=lambda: signer_of("0100000000"))
     now: datetime = NOW
 
-    def answer(self, body: bytes) -> checks.Answer:
-        office = checks.Office(self.signer, ids.new, self.now)
+    def answer(self, body: bytes) -> memory.Answer:
+        office = memory.Office(self.signer, ids.new, self.now)
         answer = checks.check_message(body, self.known, office)
         self.known.remember(answer)
         return answer
 
     def admit(self, tax_id: str = TAX_ID, prefix: str = PREFIX) -> None:
-        self.known.sellers[tax_id] = checks.KnownSeller(tax_id, "Hộ Ví Dụ", prefix)
+        self.known.sellers[tax_id] = memory.KnownSeller(tax_id, "Hộ Ví Dụ", prefix)
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 
 import einvoice
 from einvoice import envelope, errors
-from einvoice.checks import KnownInvoice
 from einvoice.invoice import Method
+from einvoice.memory import KnownInvoice
 from einvoice.transmission import Outcome
 from market import ids
 from tests.integration.einvoice.conftest import (

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from einvoice import checks, document, envelope, identifiers, keys, seal
+from einvoice import checks, document, envelope, identifiers, keys, memory, notices, seal
 from einvoice import invoice as values
 from einvoice.invoice import Method, Related
 from market import ids
@@ -21,9 +21,9 @@ def authority_signer() -> keys.KeySigner:
 
 
 @pytest.fixture
-def known() -> checks.MemoryKnown:
-    made = checks.MemoryKnown()
-    made.sellers[TAX_ID] = checks.KnownSeller(TAX_ID, "Hộ Ví Dụ", "A1B2C")
+def known() -> memory.MemoryKnown:
+    made = memory.MemoryKnown()
+    made.sellers[TAX_ID] = memory.KnownSeller(TAX_ID, "Hộ Ví Dụ", "A1B2C")
     return made
 
 
@@ -32,7 +32,7 @@ def ask(known, authority_signer):
     """Send bytes; what the last reply found."""
 
     def send(body: bytes) -> envelope.Finding:
-        answer = checks.check_message(body, known, checks.Office(authority_signer, ids.new, NOW))
+        answer = checks.check_message(body, known, memory.Office(authority_signer, ids.new, NOW))
         known.remember(answer)
         reply = answer.later[-1] if answer.later else answer.immediate
         return envelope.finding_in(envelope.read_message(reply))
@@ -54,7 +54,7 @@ def package(signer, *invoices: values.Invoice, **changes: object) -> bytes:
 
 
 def numbered(number: int, **changes: object) -> values.Invoice:
-    given = {"number": number, "code": f"M2-26-A1B2C-{number:011d}"}
+    given = {"number": number, "code": f"M2-26-A1B2C-{number:011d}", "lookup": ""}
     return food_stall_invoice(**{**given, **changes})
 
 
@@ -164,7 +164,7 @@ def test_nonsense_is_refused_and_never_raises(ask, body):
 def test_the_same_bytes_again_get_the_first_answer_and_others_a_refusal(
     known, authority_signer, signer
 ):
-    office = checks.Office(authority_signer, ids.new, NOW)
+    office = memory.Office(authority_signer, ids.new, NOW)
     body = package(signer, numbered(1))
     first = checks.check_message(body, known, office)
     known.remember(first)
@@ -199,8 +199,103 @@ def test_a_correction_needs_what_it_corrects_and_is_made_one_way(ask, signer):
 
 def test_an_invoice_sent_the_next_day_is_taken_and_marked_late(known, authority_signer, signer):
     yesterday = numbered(1, issued_on=NOW.date().replace(day=22))
-    office = checks.Office(authority_signer, ids.new, NOW)
+    office = memory.Office(authority_signer, ids.new, NOW)
 
     answer = checks.check_message(package(signer, yesterday), known, office)
 
     assert answer.invoices[0].is_late
+
+
+# ── Ordinary invoices and error notices ─────────────────────────────────────────────────────────
+
+
+def ordinary(number: int, symbol: str = "C26TAA", **changes: object) -> values.Invoice:
+    given = {"number": number, "symbol": symbol, "code": "", "lookup": "", "payment_form": "TM/CK"}
+    return food_stall_invoice(**{**given, **changes})
+
+
+def sent(signer, kind: int, *invoices: values.Invoice, seal_with=None) -> bytes:
+    header = envelope.Header(
+        version="2.1.0", sender=SENDER, kind=kind, tax_id=TAX_ID, count=len(invoices),
+        code=identifiers.message_code(SENDER, ids.new()),
+    )  # fmt: skip
+    by = seal_with or signer
+    sealed = [seal.sign(document.write(one), seal.SELLER, by, NOW) for one in invoices]
+    return envelope.invoices_message(header, sealed, signer, NOW)
+
+
+def test_an_invoice_for_a_code_comes_back_with_code_and_seal(ask, signer):
+    found = ask(sent(signer, envelope.FOR_A_CODE, ordinary(1)))
+
+    assert (found.kind, found.accepted) == (envelope.WITH_CODE, True)
+    assert seal.verify(found.invoice, seal.SELLER).tax_id == TAX_ID
+    assert seal.verify(found.invoice, seal.AUTHORITY_ON_INVOICE).tax_id == "0100000000"
+    assert len(document.read(found.invoice).code) == 34
+
+
+def test_an_invoice_not_eligible_for_a_code_is_told_why(ask, signer, authority_signer):
+    wrong = [
+        sent(signer, envelope.FOR_A_CODE, ordinary(1, symbol="K26TAA")),
+        sent(signer, envelope.FOR_A_CODE, numbered(1)),
+        sent(signer, envelope.FOR_A_CODE, ordinary(1), seal_with=authority_signer),
+    ]
+    for body in wrong:
+        found = ask(body)
+        assert (found.accepted, found.result) == (False, envelope.NO_CODE)
+
+
+def test_invoices_without_code_are_taken_and_a_bad_one_is_told(ask, signer):
+    assert ask(
+        sent(signer, envelope.WITHOUT_CODE, ordinary(1, "K26TAA"), ordinary(2, "K26TAA"))
+    ).accepted
+    found = ask(sent(signer, envelope.WITHOUT_CODE, ordinary(3, "C26TAA")))
+
+    assert (found.accepted, found.result) == (False, envelope.SOME_INVALID)
+
+
+def error_notice(signer, *lines: notices.WrongInvoice, kind: int = 303) -> bytes:
+    header = envelope.Header(
+        version="2.1.0", sender=SENDER, kind=kind, tax_id=TAX_ID, count=1,
+        code=identifiers.message_code(SENDER, ids.new()),
+    )  # fmt: skip
+    notice = notices.ErrorNotice(
+        name="Hộ Ví Dụ", tax_id=TAX_ID, office_name="Thuế tỉnh Thanh Hóa", office_code="38000",
+        place="Thanh Hóa", on=NOW.date(), invoices=lines,
+    )  # fmt: skip
+    return notices.error_message(header, notice, signer, NOW)
+
+
+def wrong_invoice(number: str, **more: object) -> notices.WrongInvoice:
+    return notices.WrongInvoice(
+        template="2", symbol="C26MAA", number=number, issued_on=NOW.date(), reason="Sai tên", **more
+    )
+
+
+def test_an_error_notice_is_answered_line_by_line(known, authority_signer, signer):
+    office = memory.Office(authority_signer, ids.new, NOW)
+    known.remember(checks.check_message(package(signer, numbered(1)), known, office))
+
+    answer = checks.check_message(
+        error_notice(signer, wrong_invoice("1"), wrong_invoice("2"),
+                     wrong_invoice("1", kind=notices.NoticeKind.CANCELS)), known, office
+    )  # fmt: skip
+
+    reply = envelope.read_message(answer.later[0])
+    assert reply.header.kind == notices.RESULT
+    assert [one.is_accepted for one in notices.results_in(reply)] == [True, False, False]
+    assert notices.results_in(reply)[1].reasons[0].remedy
+    assert envelope.finding_in(reply).accepted is False
+
+
+def test_an_error_notice_is_read_back_and_needs_its_reason(signer):
+    body = error_notice(signer, wrong_invoice("1", code="M2-26-A1B2C-00000000001"))
+
+    read = notices.read_error_notice(envelope.read_message(body))
+
+    assert read.invoices == (wrong_invoice("1", code="M2-26-A1B2C-00000000001"),)
+    with pytest.raises(checks.FieldInvalid):
+        error_notice(signer, replace(wrong_invoice("1"), reason=" "))
+
+
+def test_an_error_notice_signed_by_another_is_refused(ask, authority_signer):
+    assert ask(error_notice(authority_signer, wrong_invoice("1"))).accepted is False

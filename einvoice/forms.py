@@ -1,0 +1,87 @@
+"""The registration form 01/ĐKTĐ-HĐĐT as message 100. Pure.
+
+Source: Circular 91/2026, Art. 6; fields of QĐ 1510/QĐ-TCT, item on registration.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from cryptography import x509
+
+from einvoice import seal
+from einvoice.envelope import REGISTER, Header, message, written_time
+from einvoice.invoice import Seller
+from einvoice.keys import Signer
+from einvoice.markup import tag, text_tag
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """What a household says when it registers for cash-register invoices with code."""
+
+    seller: Seller
+    office_name: str
+    office_code: str
+    """Five characters."""
+    contact: str
+    place: str
+    on: date
+
+
+def registration_message(
+    header: Header, form: Registration, signer: Signer, signed_at: datetime
+) -> bytes:
+    """A 100 with the signed form 01/ĐKTĐ-HĐĐT: cash register with code, sales invoices.
+
+    Raises: MessageTooLarge.
+    """
+    assert header.kind == REGISTER
+    data = tag("DLTKhai", _form_head(form), _form_body(signer.certificate), Id=f"TK{header.code}")
+    form_bytes = f"<TKhai>{data}<DSCKS/></TKhai>".encode()
+    return message(header, seal.sign(form_bytes, seal.TAXPAYER, signer, signed_at).decode())
+
+
+def _form_head(form: Registration) -> str:
+    seller = form.seller
+    return tag(
+        "TTChung",
+        text_tag("PBan", "2.1.0"),
+        text_tag("MSo", "01/ĐKTĐ-HĐĐT"),
+        text_tag("Ten", "Tờ khai đăng ký/thay đổi thông tin sử dụng hóa đơn điện tử"),
+        text_tag("HThuc", "1"),
+        text_tag("TNNT", seller.name),
+        text_tag("MST", seller.tax_id),
+        text_tag("CQTQLy", form.office_name),
+        text_tag("MCQTQLy", form.office_code),
+        text_tag("NLHe", form.contact),
+        text_tag("DCLHe", seller.address),
+        text_tag("DCTDTu", seller.email),
+        text_tag("DTLHe", seller.phone),
+        text_tag("DDanh", form.place),
+        text_tag("NLap", form.on.isoformat()),
+    )
+
+
+def _form_body(certificate: x509.Certificate) -> str:
+    def flags(name: str, **values: int) -> str:
+        return tag(name, *(text_tag(key, str(value)) for key, value in values.items()))
+
+    return tag(
+        "NDTKhai",
+        flags("HTHDon", CMa=0, CMTMTTien=1, KCMa=0),
+        flags("HTGDLHDDT", NNTDBKKhan=0, NNTKTDNUBND=0, CDLTTDCQT=0, CDLQTCTN=1),
+        flags("PThuc", CDDu=1, CBTHop=0),
+        flags("LHDSDung", HDGTGT=0, HDBHang=1, HDBTSCong=0, HDBHDTQGia=0, HDKhac=0, CTu=0),
+        tag(
+            "DSCTSSDung",
+            tag(
+                "CTS",
+                text_tag("STT", "1"),
+                text_tag("TTChuc", certificate.issuer.rfc4514_string()[:400]),
+                text_tag("Seri", f"{certificate.serial_number:x}"),
+                text_tag("TNgay", written_time(certificate.not_valid_before_utc)),
+                text_tag("DNgay", written_time(certificate.not_valid_after_utc)),
+                text_tag("HThuc", "1"),
+            ),
+        ),
+    )
