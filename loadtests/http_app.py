@@ -73,7 +73,7 @@ class Beside:
 class Nothing:
     """Says yes to everything and keeps nothing."""
 
-    async def settle(
+    async def settle_soon(
         self, confirmation: payments.Confirmation, *, receipt_id: UUID, now: datetime
     ) -> Settled:
         """As if it had been recorded."""
@@ -90,7 +90,7 @@ class Naive:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    async def settle(
+    async def settle_soon(
         self, confirmation: payments.Confirmation, *, receipt_id: UUID, now: datetime
     ) -> Settled:
         """Record money that came by a printed code; what else it may be is left out."""

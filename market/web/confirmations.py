@@ -59,10 +59,10 @@ class Reply(NamedTuple):
 class Settles(Protocol):
     """What the door needs of the ledger."""
 
-    async def settle(
+    def settle_soon(
         self, confirmation: payments.Confirmation, *, receipt_id: UUID, now: datetime
-    ) -> payments.Settled:
-        """As `payments.Ledger.settle`."""
+    ) -> Awaitable[payments.Settled]:
+        """As `payments.Ledger.settle_soon`."""
         ...
 
 
@@ -105,7 +105,7 @@ class Door:
             done = 0
             admission.enter()
             try:
-                settled = await self.ledger.settle(confirmation, receipt_id=ids.new(), now=now)
+                settled = await self.ledger.settle_soon(confirmation, receipt_id=ids.new(), now=now)
                 done = 1
             finally:
                 admission.leave(1, done)
@@ -149,20 +149,20 @@ class Door:
             except bodies.ConfirmationRefused as error:
                 became.append(error)
                 continue
-            settling = self.ledger.settle(confirmation, receipt_id=ids.new(), now=now)
+            settling = self.ledger.settle_soon(confirmation, receipt_id=ids.new(), now=now)
             waiting.append((index, settling))
             became.append(_NOT_YET)
+        durable = 0
         self.admission.enter(len(waiting))
-        answers: list[payments.Settled | BaseException] = []
         try:
-            answers = await asyncio.gather(
-                *(settling for _, settling in waiting), return_exceptions=True
-            )
+            for index, settling in waiting:
+                try:
+                    became[index] = await settling
+                    durable += 1
+                except payments.PaymentError as error:
+                    became[index] = error
         finally:
-            durable = sum(isinstance(answer, payments.Settled) for answer in answers)
             self.admission.leave(len(waiting), durable)
-        for (index, _), answer in zip(waiting, answers, strict=True):
-            became[index] = answer
         return _reply_to_many(items, became)
 
     async def _send_away(self) -> Reply:

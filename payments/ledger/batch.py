@@ -12,6 +12,7 @@ from payments.ledger.accounts import AccountKind, AccountName, balance_vnd_min, 
 from payments.ledger.book import Book, Sums
 from payments.ledger.finding import Found, Seen, find
 from payments.ledger.items import Answer, Fact, Item, Posting, Settling
+from payments.ledger.line import Line
 from payments.ledger.records import TRANSFER_DTYPE, record_of
 from payments.ledger.rows import event_data, receipt_row
 from payments.ledger.transfer import Outcome
@@ -23,40 +24,38 @@ class AccountsMissing(Exception):
     """Accounts that were believed to exist do not; forget the belief and run again."""
 
 
-async def run(connection: Any, items: Sequence[Item], known: set[UUID]) -> list[Answer]:
+async def run(line: Line, items: Sequence[Item], known: set[UUID]) -> list[Answer]:
     """Judge and write the batch in one transaction; the answers hold once this returns.
 
     `known` are accounts that surely exist; it grows by what this batch opened.
     Raises: whatever the driver raises, AccountsMissing; then nothing of the batch is known to stand.
     """
-    async with connection.pipeline(), connection.transaction():
-        batch = _Batch(connection, await find(connection, items))
+    async with line.transaction():
+        batch = _Batch(line, await find(line, items))
         answers = [batch.judge(item) for item in items]
         batch.assert_opened(items)
-        await batch.write(known)
+        batch.write(known)
     known.update(batch.opened)
     return answers
 
 
-async def open_accounts(connection: Any, names: Collection[AccountName]) -> None:
-    """The accounts stand, empty where they were not there before."""
+def open_accounts(line: Line, names: Collection[AccountName]) -> None:
+    """With the next trip: the accounts stand, empty where they were not there before."""
     listed = sorted(names, key=lambda name: (lane_of(name.owner_id), name.id))
-    await connection.execute(
+    line.put(
         statements.OPEN_ACCOUNTS,
-        (
-            records.smallints([lane_of(name.owner_id) for name in listed]),
-            records.ids([name.id for name in listed]),
-            records.ids([name.owner_id for name in listed]),
-            records.texts([name.kind.value for name in listed]),
-            records.texts([name.place for name in listed]),
-            records.integers([balance_vnd_min(name.kind) for name in listed]),
-        ),
+        records.smallints([lane_of(name.owner_id) for name in listed]),
+        records.ids([name.id for name in listed]),
+        records.ids([name.owner_id for name in listed]),
+        records.texts([name.kind.value for name in listed]),
+        records.texts([name.place for name in listed]),
+        records.integers([balance_vnd_min(name.kind) for name in listed]),
     )
 
 
 class _Batch:
-    def __init__(self, connection: Any, found: Found) -> None:
-        self._connection = connection
+    def __init__(self, line: Line, found: Found) -> None:
+        self._line = line
         self._found = found
         self._book = Book(found.read)
         self._receipts: list[tuple[Any, ...]] = []
@@ -210,50 +209,46 @@ class _Batch:
 
     # ── Writing ─────────────────────────────────────────────────────────────────────────────────
 
-    async def write(self, known: Collection[UUID]) -> None:
-        """Send everything; it has been carried out once the transaction is committed."""
+    def write(self, known: Collection[UUID]) -> None:
+        """Everything, with the trip that commits it."""
         new = [name for account_id, name in self._needed.items() if account_id not in known]
         if new:
             self.opened = [name.id for name in new]
-            await open_accounts(self._connection, new)
-        await self._write_orders()
-        send, book = self._connection.execute, self._book
+            open_accounts(self._line, new)
+        self._write_orders()
+        put, book = self._line.put, self._book
         if self._receipts or self._facts:
             columns = (*self._money_columns(), *_transfer_columns(book.posted))
-            await send(statements.WRITE_MONEY, (*columns, *_balance_columns(book.sums)))
+            put(statements.WRITE_MONEY, *columns, *_balance_columns(book.sums))
         elif book.sums:
             if book.posted:
-                await send(statements.INSERT_TRANSFERS, _transfer_columns(book.posted))
-            await send(statements.MOVE_BALANCES, _balance_columns(book.sums))
+                put(statements.INSERT_TRANSFERS, *_transfer_columns(book.posted))
+            put(statements.MOVE_BALANCES, *_balance_columns(book.sums))
 
-    async def _write_orders(self) -> None:
+    def _write_orders(self) -> None:
         """What orders leave beside their transfers."""
-        send, book = self._connection.execute, self._book
+        put, book = self._line.put, self._book
         if book.held:
             columns = _transfer_columns([one.record for one in book.held])
             expires = records.instants(np.array([one.expires_us for one in book.held]))
-            await send(statements.INSERT_HOLDS, (*columns, expires))
+            put(statements.INSERT_HOLDS, *columns, expires)
         if book.ended:
-            await send(
+            put(
                 statements.INSERT_HOLD_ENDS,
-                (
-                    records.smallints([one.lane for one in book.ended]),
-                    records.varied(records.UUIDs, [one.hold_id for one in book.ended]),
-                    records.varied(records.UUIDs, [one.id for one in book.ended]),
-                    records.varied(records.UUIDs, [one.owner_id for one in book.ended]),
-                    records.texts([one.outcome for one in book.ended]),
-                    records.integers([one.amount_vnd for one in book.ended]),
-                ),
+                records.smallints([one.lane for one in book.ended]),
+                records.varied(records.UUIDs, [one.hold_id for one in book.ended]),
+                records.varied(records.UUIDs, [one.id for one in book.ended]),
+                records.varied(records.UUIDs, [one.owner_id for one in book.ended]),
+                records.texts([one.outcome for one in book.ended]),
+                records.integers([one.amount_vnd for one in book.ended]),
             )
         if book.refunds:
             lanes, ids, originals, owners, amounts = zip(*book.refunds, strict=True)
-            await send(
+            put(
                 statements.INSERT_REFUNDS,
-                (
-                    records.smallints(lanes),
-                    *(records.varied(records.UUIDs, one) for one in (ids, originals, owners)),
-                    records.integers(amounts),
-                ),
+                records.smallints(lanes),
+                *(records.varied(records.UUIDs, one) for one in (ids, originals, owners)),
+                records.integers(amounts),
             )
 
     def _money_columns(self) -> tuple[Any, ...]:

@@ -1,14 +1,14 @@
-"""The writer's connection: its settings, and what its errors mean."""
-
-from typing import Any
+"""The writer's connection: how it is made, and what its errors mean."""
 
 import psycopg
 
 from payments.errors import NotDurable
 from payments.ledger import statements
-from payments.ledger.records import teach_arrays, teach_bytes
+from payments.ledger.line import Line
 
 CONNECT_SECONDS_MAX = 10
+LEFT_ALONE_SECONDS = 5
+"""How soon a server process that waits for a lane notices that nobody waits for it any more."""
 DURABLE = {
     "fsync": {"on"},
     "full_page_writes": {"on"},
@@ -24,40 +24,32 @@ class NoConnection(Exception):
     """Whatever keeps us from connecting, it is never the fault of what waits."""
 
 
-class BytesCursor(psycopg.AsyncRawCursor[Any]):
-    """Reads ids as sixteen bytes and instants as microseconds since 1970."""
+async def connect(dsn: str, role: str | None) -> Line:
+    """A line that only a durable server gets.
 
-    def __init__(self, connection: Any) -> None:
-        super().__init__(connection)
-        teach_bytes(self.adapters)
-        self.format = psycopg.pq.Format.BINARY
-
-
-async def connect(dsn: str, role: str | None) -> Any:
-    """A connection in autocommit that only a durable server gets.
-
+    Every statement keeps its plan until what is known of its tables changes: to plan one costs
+    more than to carry it out, and a batch of another size needs no other plan.
     Raises: NotDurable; whatever the driver raises.
     """
-    options = "-c jit=off -c timezone=UTC" + (f" -c role={role}" if role else "")
+    options = "-c jit=off -c timezone=UTC -c plan_cache_mode=force_generic_plan"
+    options += f" -c client_connection_check_interval={LEFT_ALONE_SECONDS}s"
+    options += f" -c role={role}" if role else ""
     connection = await psycopg.AsyncConnection.connect(
         dsn,
         autocommit=True,
-        prepare_threshold=0,
-        cursor_factory=psycopg.AsyncRawCursor,
         connect_timeout=CONNECT_SECONDS_MAX,
         application_name="payments-ledger",
         options=options,
     )
-    teach_arrays(connection.adapters)
+    line = Line(connection)
     try:
-        rows = await connection.execute(statements.DURABLE_SETTINGS)
-        for name, value in await rows.fetchall():
+        for name, value in await line.ask(statements.DURABLE_SETTINGS):
             if value not in DURABLE[name]:
                 raise NotDurable(name, value)
     except BaseException:
-        await connection.close()
+        await line.close()
         raise
-    return connection
+    return line
 
 
 def is_transient(error: BaseException) -> bool:

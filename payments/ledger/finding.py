@@ -6,7 +6,7 @@ Two round trips at most. The first names what the items name; the second what th
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -15,10 +15,10 @@ from payments import settlement
 from payments.ledger import records, statements
 from payments.ledger.accounts import AccountKind, AccountName, account_id, lane_of
 from payments.ledger.book import Account, Held, Key, Read
-from payments.ledger.connection import BytesCursor
 from payments.ledger.items import Item, Posting, Settling
+from payments.ledger.line import Line, Told
 from payments.ledger.orders import Hold, PostHold, Refund, Reversal, VoidHold
-from payments.ledger.records import Record
+from payments.ledger.records import Raw, Record
 from payments.ledger.transfer import Outcome, Transfer
 from payments.payment import Payment, PaymentState
 from payments.settlement import CodeEntry, PayeeEntry, Route
@@ -51,7 +51,7 @@ class Found:
     read: Read = field(default_factory=Read)
 
 
-async def find(connection: Any, items: Sequence[Item]) -> Found:
+async def find(line: Line, items: Sequence[Item]) -> Found:
     """Everything that judging the items asks for; locks their lanes, then their payments.
 
     In this order, for a row lock gives the transaction its number: a batch is numbered once the
@@ -63,15 +63,14 @@ async def find(connection: Any, items: Sequence[Item]) -> Found:
         if isinstance(item, Posting):
             named.add(item)
     found = Found()
-    await _lock_lanes(connection, settlings, named)
-    asked = await _ask_about_money(connection, settlings)
-    seen = await _ask_seen(connection, settlings)
-    orders = await _ask_about_orders(connection, named)
-    if settlings:
-        await _take_in_money(asked, settlings, found)
-        await _take_in_seen(seen, found)
-    await _take_in_orders(orders, found.read)
-    await _second_trip(connection, settlings, named, found)
+    _lock_lanes(line, settlings, named)
+    money = _ask_about_money(line, settlings) if settlings else None
+    orders = _ask_about_orders(line, named)
+    await line.go()
+    if money is not None:
+        _take_in_money(money, settlings, found)
+    _take_in_orders(orders, found.read)
+    await _second_trip(line, settlings, named, found)
     return found
 
 
@@ -121,58 +120,58 @@ class _Named:
 # ── The first trip ──────────────────────────────────────────────────────────────────────────────
 
 
-async def _ask_about_money(connection: Any, settlings: Sequence[Settling]) -> list[Any]:
-    if not settlings:
-        return []
+def _lock_lanes(line: Line, settlings: Sequence[Settling], named: _Named) -> None:
+    readings = [item.reading for item in settlings]
+    line.put(
+        statements.LOCK_LANES,
+        records.smallints(sorted(named.lanes)),
+        records.texts(sorted(_account_numbers(settlings))),
+        records.ids([one.payment_id for one in readings if one.payment_id]),
+        records.texts([code for one in readings if one.is_acquired for code in one.codes]),
+    )
+
+
+class _Money(NamedTuple):
+    """What is asked about confirmations."""
+
+    payees_and_codes: Told
+    payments: Told
+    seen: Told
+    """Confirmations told before. Asked after the locks: who told them first has committed."""
+
+
+def _ask_about_money(line: Line, settlings: Sequence[Settling]) -> _Money:
     numbers = records.texts(sorted(_account_numbers(settlings)))
     readings = [item.reading for item in settlings]
     acquired = {code for one in readings if one.is_acquired for code in one.codes}
     direct = {code for one in readings if not one.is_acquired for code in one.codes}
     payment_ids = records.ids(sorted({one.payment_id for one in readings if one.payment_id}))
     lists = [records.texts(sorted(codes)) for codes in (acquired | direct, acquired, direct)]
-    return [
-        await _query(connection, statements.PAYEES_AND_CODES, numbers, lists[0]),
-        await _query(
-            connection, statements.LOCK_PAYMENTS, payment_ids, lists[1], lists[2], numbers
-        ),
-    ]
-
-
-async def _lock_lanes(connection: Any, settlings: Sequence[Settling], named: _Named) -> None:
-    readings = [item.reading for item in settlings]
-    await connection.execute(
-        statements.LOCK_LANES,
-        (
-            records.smallints(sorted(named.lanes)),
-            records.texts(sorted(_account_numbers(settlings))),
-            records.ids([one.payment_id for one in readings if one.payment_id]),
-            records.texts([code for one in readings if one.is_acquired for code in one.codes]),
-        ),
-    )
-
-
-async def _ask_seen(connection: Any, settlings: Sequence[Settling]) -> Any:
-    """Confirmations told before. Asked after the locks: who told them first has committed."""
-    if not settlings:
-        return None
-    readings = [item.reading for item in settlings]
     providers = {
         (one.business_date, one.confirmation.gateway, one.provider_key) for one in readings
     }
     references = {
         (one.business_date, *key) for one in readings if (key := one.reference_key) is not None
     }
-    return await _query(connection, statements.SEEN, *_keys(providers), *_keys(references))
+    return _Money(
+        line.put(statements.PAYEES_AND_CODES, numbers, lists[0]),
+        line.put(statements.LOCK_PAYMENTS, payment_ids, lists[1], lists[2], numbers),
+        line.put(statements.SEEN, *_keys(providers), *_keys(references)),
+    )
 
 
-async def _ask_about_orders(connection: Any, named: _Named) -> dict[str, Any]:
+def _ask_about_orders(line: Line, named: _Named) -> dict[str, Told]:
     if not named.lanes:
         return {}
-    asked = {"now": await _query_bytes(connection, statements.NOW)}
+    asked = {"now": line.put(statements.NOW, as_bytes=True)}
     ids = [key[1] for key in named.transfers]
     if ids:
-        asked["transfers"] = await _query_bytes(
-            connection, statements.TRANSFERS, *_key_arrays(named.transfers), *_bounds(ids)
+        asked["transfers"] = line.put(
+            statements.TRANSFERS,
+            *_key_arrays(named.transfers),
+            records.Id(min(ids)),
+            records.Id(max(ids)),
+            as_bytes=True,
         )
     for name, statement, keys in (
         ("refunded", statements.REFUNDED, named.originals),
@@ -180,61 +179,55 @@ async def _ask_about_orders(connection: Any, named: _Named) -> dict[str, Any]:
         ("hold_ends", statements.HOLD_ENDS, named.hold_ends),
     ):
         if keys:
-            asked[name] = await _query_bytes(connection, statement, *_key_arrays(keys))
+            asked[name] = line.put(statement, *_key_arrays(keys), as_bytes=True)
     return asked
 
 
-async def _take_in_money(asked: Sequence[Any], settlings: Sequence[Settling], found: Found) -> None:
+def _take_in_money(asked: _Money, settlings: Sequence[Settling], found: Found) -> None:
     payees: dict[str, list[PayeeEntry]] = {}
     codes: dict[str, list[CodeEntry]] = {}
-    for number, its_id, owner_id, bank_bin, is_retired, code, kind, place_id in await asked[
-        0
-    ].fetchall():
+    for row in asked.payees_and_codes.rows:
+        number, its_id, owner_id, bank_bin, is_retired, code, kind, place_id = row
         if number is not None:
             entry = PayeeEntry(its_id, owner_id, bank_bin, is_retired)
             payees.setdefault(number, []).append(entry)
         else:
             codes.setdefault(code, []).append(CodeEntry(code, owner_id, kind, its_id, place_id))
-    found.payments = {row[0]: _payment(row) for row in await asked[1].fetchall()}
+    found.payments = {row[0]: _payment(row) for row in asked.payments.rows}
     for item in settlings:
         own = payees.get(item.reading.confirmation.account_no, ())
         found.routes[id(item)] = settlement.route(item.reading, own, codes, found.payments)
-
-
-async def _take_in_seen(seen: Any, found: Found) -> None:
-    for row in await seen.fetchall():
+    for row in asked.seen.rows:
         where = found.by_provider if row[0] == 1 else found.by_reference
         where[row[1], row[2]] = Seen(*row[3:])
 
 
-async def _take_in_orders(asked: dict[str, Any], read: Read) -> None:
+def _take_in_orders(asked: dict[str, Told], read: Read) -> None:
     if not asked:
         return
-    ((read.now_us,),) = await asked["now"].fetchall()
-    if "transfers" in asked:
-        for row in await asked["transfers"].fetchall():
-            record = Record._make(row)
-            read.transfers[record.lane, record.id] = record
-    if "refunded" in asked:
-        read.refunded_vnd = {(row[0], row[1]): row[2] for row in await asked["refunded"].fetchall()}
-    if "holds" in asked:
-        for row in await asked["holds"].fetchall():
-            record = Record._make(row[:9])
-            outcome = None if row[10] is None else Outcome(f"hold_{row[10]}")
-            read.holds[record.lane, record.id] = Held(
-                record, row[9], outcome, row[11] or b"", row[12] or 0
-            )
-    if "hold_ends" in asked:
-        read.hold_ends = {
-            (row[0], row[1]): (row[2], row[3]) for row in await asked["hold_ends"].fetchall()
-        }
+    ((read.now_us,),) = asked["now"].rows
+    for row in _rows(asked, "transfers"):
+        record = Record._make(row)
+        read.transfers[record.lane, record.id] = record
+    read.refunded_vnd = {(row[0], row[1]): row[2] for row in _rows(asked, "refunded")}
+    for row in _rows(asked, "holds"):
+        record = Record._make(row[:9])
+        outcome = None if row[10] is None else Outcome(f"hold_{row[10]}")
+        read.holds[record.lane, record.id] = Held(
+            record, row[9], outcome, row[11] or b"", row[12] or 0
+        )
+    read.hold_ends = {(row[0], row[1]): (row[2], row[3]) for row in _rows(asked, "hold_ends")}
+
+
+def _rows(asked: dict[str, Told], name: str) -> Sequence[tuple[Any, ...]]:
+    return asked[name].rows if name in asked else ()
 
 
 # ── The second trip ─────────────────────────────────────────────────────────────────────────────
 
 
 async def _second_trip(
-    connection: Any, settlings: Sequence[Settling], named: _Named, found: Found
+    line: Line, settlings: Sequence[Settling], named: _Named, found: Found
 ) -> None:
     """For money of a known owner and unknown meaning: what it may have been meant for. For money
     that completes a payment: what waited. For orders: their accounts.
@@ -258,39 +251,31 @@ async def _second_trip(
     ):
         keys[lane, record.debit_id] = None
         keys[lane, record.credit_id] = None
+    if not lost and not keys:
+        return
     waiting = accounts = None
     if lost:
-        waiting = await _query(connection, statements.WAITING_PAYMENTS, records.ids(sorted(lost)))
+        waiting = line.put(statements.WAITING_PAYMENTS, records.ids(sorted(lost)))
     if keys:
-        accounts = await _query_bytes(connection, statements.ACCOUNTS, *_key_arrays(keys))
-    if waiting is not None:
-        for row in await waiting.fetchall():
-            found.waiting.setdefault(row[1], []).append(_payment(row))
+        accounts = line.put(statements.ACCOUNTS, *_key_arrays(keys), as_bytes=True)
+    await line.go()
+    for row in waiting.rows if waiting else ():
+        found.waiting.setdefault(row[1], []).append(_payment(row))
     if accounts is not None:
-        found.read.accounts = {
-            row[0]: Account.of_kind(*row[1:]) for row in await accounts.fetchall()
-        }
+        found.read.accounts = {row[0]: Account.of_kind(*row[1:]) for row in accounts.rows}
     missing = [key[1] for key in named.accounts if key[1] not in found.read.accounts]
     if missing:
-        rows = await _query_bytes(
-            connection, statements.ACCOUNTS_ELSEWHERE, records.varied(records.UUIDs, missing)
+        elsewhere = line.put(
+            statements.ACCOUNTS_ELSEWHERE, records.varied(records.UUIDs, missing), as_bytes=True
         )
-        found.read.elsewhere = {row[0] for row in await rows.fetchall()}
+        await line.go()
+        found.read.elsewhere = {row[0] for row in elsewhere.rows}
 
 
 # ── Asking ──────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _query(connection: Any, statement: str, *arguments: object) -> Any:
-    """A cursor whose rows come later; the statement is only sent."""
-    return await connection.execute(statement, arguments, binary=True)
-
-
-async def _query_bytes(connection: Any, statement: str, *arguments: object) -> Any:
-    return await BytesCursor(connection).execute(statement, arguments, binary=True)
-
-
-def _key_arrays(keys: Iterable[Key]) -> tuple[object, object]:
+def _key_arrays(keys: Iterable[Key]) -> tuple[Raw, Raw]:
     listed = list(keys)
     return (
         records.smallints([key[0] for key in listed]),
@@ -298,7 +283,7 @@ def _key_arrays(keys: Iterable[Key]) -> tuple[object, object]:
     )
 
 
-def _keys(keys: Iterable[tuple[Any, str, str]]) -> tuple[object, ...]:
+def _keys(keys: Iterable[tuple[Any, str, str]]) -> tuple[Raw, ...]:
     listed = sorted(keys)
     return (
         records.dates([key[0] for key in listed]),
@@ -307,31 +292,11 @@ def _keys(keys: Iterable[tuple[Any, str, str]]) -> tuple[object, ...]:
     )
 
 
-def _bounds(ids: Sequence[bytes]) -> tuple[UUID, UUID]:
-    return UUID(bytes=min(ids)), UUID(bytes=max(ids))
-
-
 def _account_numbers(settlings: Sequence[Settling]) -> set[str]:
     return {item.reading.confirmation.account_no for item in settlings} - {""}
 
 
-_PAYMENT_FIELDS = (
-    "id",
-    "owner_id",
-    "place_id",
-    "payee_id",
-    "amount_vnd",
-    "received_vnd",
-    "method",
-    "purpose",
-    "code",
-    "state",
-    "opened_at",
-    "expires_at",
-    "ended_at",
-)
-
-
 def _payment(row: Sequence[Any]) -> Payment:
-    fields = dict(zip(_PAYMENT_FIELDS, row, strict=True))
+    """From the columns of `LOCK_PAYMENTS`, in the order of the fields."""
+    fields = dict(zip(Payment.__struct_fields__, row, strict=True))
     return Payment(**{**fields, "state": PaymentState(fields["state"])})

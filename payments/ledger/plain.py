@@ -7,12 +7,12 @@ known already, nothing of it stands and the batch goes the exact way (`batch`).
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 
 from payments.ledger import records, statements
 from payments.ledger.items import Fact
+from payments.ledger.line import Line
 from payments.ledger.records import TRANSFER_DTYPE, Array
 from payments.ledger.rows import json_text
 from payments.ledger.transfer import TRANSFER_VND_MAX
@@ -22,7 +22,7 @@ NO_FACTS = tuple(records.varied(kind, ()) for kind in (
 ))  # fmt: skip
 
 
-async def post(connection: Any, packed: bytes, facts: Sequence[Fact]) -> bool:
+async def post(line: Line, packed: bytes, facts: Sequence[Fact]) -> bool:
     """Write the whole batch, committed; False where it has to go the exact way, nothing written.
 
     Raises: what the driver raises, also for an id that is known and an account in doubt.
@@ -30,19 +30,20 @@ async def post(connection: Any, packed: bytes, facts: Sequence[Fact]) -> bool:
     parameters = parameters_of(np.frombuffer(packed, TRANSFER_DTYPE), facts)
     if parameters is None:
         return False
-    await connection.execute(statements.POST_TRANSFERS, parameters)
+    await line.ask(statements.POST_TRANSFERS, *parameters)
     return True
 
 
-async def all_stand(connection: Any, packed: bytes) -> bool:
+async def all_stand(line: Line, packed: bytes) -> bool:
     """Whether the whole batch was posted before, as after an answer that was lost."""
     batch = np.frombuffer(packed, TRANSFER_DTYPE)
     ids = batch["id"].tolist()
-    found = await connection.execute(
+    ((count,),) = await line.ask(
         statements.COUNT_STANDING,
-        (*transfer_columns(batch), UUID(bytes=min(ids)), UUID(bytes=max(ids))),
+        *transfer_columns(batch),
+        records.Id(min(ids)),
+        records.Id(max(ids)),
     )
-    ((count,),) = await found.fetchall()
     return bool(count == len(batch))
 
 

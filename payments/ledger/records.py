@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from psycopg import pq
-from psycopg.adapt import AdaptersMap, Buffer, Dumper, Loader
+from psycopg.adapt import AdaptersMap, Buffer, Loader
 
 from payments.ledger.transfer import TRANSFER_VND_MAX, Transfer
 
@@ -128,8 +128,8 @@ def lanes_of(records: Array) -> Array:
 # ── Arrays on the wire ──────────────────────────────────────────────────────────────────────────
 
 
-class _Raw:
-    """An array already in PostgreSQL's binary form."""
+class Raw:
+    """A parameter already in PostgreSQL's binary form: an array, mostly."""
 
     __slots__ = ("data",)
     oid: ClassVar[int]
@@ -139,8 +139,8 @@ class _Raw:
         self.data = data
 
 
-def _raw(name: str, array_oid: int, oid: int) -> type[_Raw]:
-    return type(name, (_Raw,), {"oid": array_oid, "element_oid": oid, "__slots__": ()})
+def _raw(name: str, array_oid: int, oid: int) -> type[Raw]:
+    return type(name, (Raw,), {"oid": array_oid, "element_oid": oid, "__slots__": ()})
 
 
 Int2s = _raw("Int2s", 1005, 21)
@@ -150,13 +150,14 @@ Instants = _raw("Instants", 1185, 1184)
 Texts = _raw("Texts", 1009, 25)
 Byteas = _raw("Byteas", 1001, 17)
 Dates = _raw("Dates", 1182, 1082)
-_RAWS = (Int2s, Int8s, UUIDs, Instants, Texts, Byteas, Dates)
+Id = _raw("Id", 2950, 0)
+"""One uuid, no array."""
 _NULL = b"\xff\xff\xff\xff"
 _HEAD = Struct(">iIIii")
 _LENGTH = Struct(">i")
 
 
-def fixed(kind: type[_Raw], column: Array) -> _Raw:
+def fixed(kind: type[Raw], column: Array) -> Raw:
     """A column of one width, without a row of it becoming a Python object."""
     width = column.dtype.itemsize
     cells = np.empty(len(column), dtype=[("length", ">i4"), ("value", column.dtype)])
@@ -165,27 +166,27 @@ def fixed(kind: type[_Raw], column: Array) -> _Raw:
     return kind(_head(kind, len(column), has_nulls=False) + cells.tobytes())
 
 
-def int2s(column: Array) -> _Raw:
+def int2s(column: Array) -> Raw:
     """A smallint[]."""
     return fixed(Int2s, column.astype(">i2"))
 
 
-def int8s(column: Array) -> _Raw:
+def int8s(column: Array) -> Raw:
     """A bigint[]."""
     return fixed(Int8s, column.astype(">i8"))
 
 
-def uuids(column: Array) -> _Raw:
+def uuids(column: Array) -> Raw:
     """A uuid[] of sixteen bytes each."""
     return fixed(UUIDs, column)
 
 
-def instants(column: Array) -> _Raw:
+def instants(column: Array) -> Raw:
     """A timestamptz[] from microseconds since 1970."""
     return fixed(Instants, (column.astype(np.int64) - _EPOCH_2000_US).astype(">i8"))
 
 
-def varied(kind: type[_Raw], values: Sequence[bytes | None]) -> _Raw:
+def varied(kind: type[Raw], values: Sequence[bytes | None]) -> Raw:
     """An array of values in their binary form; None is NULL."""
     if not values:
         return kind(_HEAD.pack(0, 0, kind.element_oid, 0, 0)[:12])
@@ -194,29 +195,29 @@ def varied(kind: type[_Raw], values: Sequence[bytes | None]) -> _Raw:
     return kind(_head(kind, len(cells), has_nulls=None in values) + b"".join(cells))
 
 
-def texts(values: Sequence[str | None]) -> _Raw:
+def texts(values: Sequence[str | None]) -> Raw:
     """A text[]."""
     return varied(Texts, [None if one is None else one.encode() for one in values])
 
 
-def ids(values: Sequence[Any]) -> _Raw:
+def ids(values: Sequence[Any]) -> Raw:
     """A uuid[] from UUIDs; None is NULL."""
     return varied(UUIDs, [None if one is None else one.int.to_bytes(16, "big") for one in values])
 
 
-def integers(values: Sequence[int | None]) -> _Raw:
+def integers(values: Sequence[int | None]) -> Raw:
     """A bigint[]."""
     return varied(
         Int8s, [None if one is None else one.to_bytes(8, "big", signed=True) for one in values]
     )
 
 
-def smallints(values: Sequence[int]) -> _Raw:
+def smallints(values: Sequence[int]) -> Raw:
     """A smallint[]."""
     return varied(Int2s, [one.to_bytes(2, "big", signed=True) for one in values])
 
 
-def times(values: Sequence[datetime | None]) -> _Raw:
+def times(values: Sequence[datetime | None]) -> Raw:
     """A timestamptz[]."""
     return varied(
         Instants,
@@ -229,29 +230,22 @@ def times(values: Sequence[datetime | None]) -> _Raw:
     )
 
 
-def dates(values: Sequence[date]) -> _Raw:
+def dates(values: Sequence[date]) -> Raw:
     """A date[]."""
     return varied(
         Dates, [(one.toordinal() - _DAY_2000).to_bytes(4, "big", signed=True) for one in values]
     )
 
 
-def byteas(values: Sequence[bytes]) -> _Raw:
+def byteas(values: Sequence[bytes]) -> Raw:
     """A bytea[]."""
     return varied(Byteas, values)
 
 
-def _head(kind: type[_Raw], count: int, *, has_nulls: bool) -> bytes:
+def _head(kind: type[Raw], count: int, *, has_nulls: bool) -> bytes:
     if not count:
         return _HEAD.pack(0, 0, kind.element_oid, 0, 0)[:12]
     return _HEAD.pack(1, has_nulls, kind.element_oid, count, 1)
-
-
-class _RawDumper(Dumper):
-    format = pq.Format.BINARY
-
-    def dump(self, obj: _Raw) -> Buffer:
-        return obj.data
 
 
 class _BytesLoader(Loader):
@@ -270,13 +264,6 @@ class _MicrosecondsLoader(Loader):
 
     def load(self, data: Buffer) -> int:
         return int.from_bytes(data, "big", signed=True) + _EPOCH_2000_US
-
-
-def teach_arrays(adapters: AdaptersMap) -> None:
-    """Let a connection send the arrays of this module."""
-    for kind in _RAWS:
-        dumper = type(f"{kind.__name__}Dumper", (_RawDumper,), {"oid": kind.oid})
-        adapters.register_dumper(kind, dumper)
 
 
 def teach_bytes(adapters: AdaptersMap) -> None:

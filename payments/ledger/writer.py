@@ -26,6 +26,7 @@ from payments.errors import (
     LedgerBusy,
     LedgerClosed,
     LedgerUnavailable,
+    PaymentError,
     PostTooLarge,
     SettlementFailed,
 )
@@ -34,6 +35,7 @@ from payments.ledger.accounts import AccountKind, AccountName
 from payments.ledger.batch import AccountsMissing
 from payments.ledger.connection import NoConnection, connect, is_conflict, is_transient
 from payments.ledger.items import Answer, Fact, Item, Posting, Settling
+from payments.ledger.line import Line
 from payments.ledger.orders import Order
 from payments.ledger.records import TRANSFER_DTYPE, Array, pack
 from payments.ledger.transfer import OUTCOMES, Outcome, Transfer, TransferKind
@@ -87,7 +89,7 @@ class Ledger:
         self._wake = asyncio.Event()
         self._is_open = False
         self._task: asyncio.Task[None] | None = None
-        self._connection: Any = None
+        self._line: Line | None = None
         self._known: set[UUID] = set()
         self._expected: Outcome | None = Outcome.POSTED
         """What the last batch of transfers was throughout, so the next may be; None if it was mixed."""
@@ -105,7 +107,7 @@ class Ledger:
         Raises: NotDurable; whatever the driver raises where there is no database.
         """
         assert self._task is None
-        self._connection = await connect(self._dsn, self._role)
+        self._line = await connect(self._dsn, self._role)
         self._is_open = True
         self._task = asyncio.create_task(self._run(), name="ledger")
 
@@ -118,9 +120,9 @@ class Ledger:
             if not self._task.cancelled() and (error := self._task.exception()) is not None:
                 log.critical("the writer had ended", exc_info=error)
             self._task = None
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
+        if self._line is not None:
+            await self._line.close()
+            self._line = None
 
     async def post(
         self,
@@ -172,10 +174,21 @@ class Ledger:
 
         Raises: ConfirmationInvalid, SettlementFailed, LedgerBusy, LedgerUnavailable, LedgerClosed.
         """
-        reading = settlement.read(confirmation)
+        return await self.settle_soon(confirmation, receipt_id=receipt_id, now=now)
+
+    def settle_soon(
+        self, confirmation: Confirmation, *, receipt_id: UUID, now: datetime
+    ) -> "asyncio.Future[settlement.Settled]":
+        """As `settle`, for many at once: in the queue when this returns, everything that `settle`
+        raises comes with the future.
+        """
         answer: asyncio.Future[settlement.Settled] = asyncio.get_running_loop().create_future()
-        self._enqueue(Settling(reading, receipt_id, now, answer))
-        return await answer
+        try:
+            reading = settlement.read(confirmation)
+            self._enqueue(Settling(reading, receipt_id, now, answer))
+        except PaymentError as error:
+            answer.set_exception(error)
+        return answer
 
     async def record_cash(self, sale: CashSale, *, now: datetime) -> Outcome:
         """Cash takings stand beside the others; POSTED, or ALREADY_POSTED on a repeat.
@@ -318,18 +331,19 @@ class Ledger:
             pause = min(2 * pause, PAUSE_SECONDS_MAX)
 
     async def _write_once(self, items: Sequence[Item]) -> list[Answer]:
-        if self._connection is None:
+        if self._line is None:
             try:
-                self._connection = await connect(self._dsn, self._role)
+                self._line = await connect(self._dsn, self._role)
             except Exception as error:
                 raise NoConnection(f"{type(error).__name__}: {error}") from error
+        line = self._line
         if len(self._known) > ACCOUNTS_KNOWN_MAX:
             self._known.clear()
         async with asyncio.timeout(COMMAND_SECONDS_MAX):
-            await self._open_accounts(items)
-            answers = await self._write_plain(items)
+            await self._open_accounts(line, items)
+            answers = await self._write_plain(line, items)
             if answers is None:
-                answers = await batch.run(self._connection, items, self._known)
+                answers = await batch.run(line, items, self._known)
                 self._expect(items, answers)
         self.batch_count += 1
         return answers
@@ -345,15 +359,16 @@ class Ledger:
         alike = told.pop() if len(told) == 1 else None
         self._expected = alike if alike in _FAST else None
 
-    async def _open_accounts(self, items: Sequence[Item]) -> None:
+    async def _open_accounts(self, line: Line, items: Sequence[Item]) -> None:
         """Accounts that come along with orders; empty ones harm nobody if the orders fail."""
         postings = (item for item in items if isinstance(item, Posting))
         new = {name for item in postings for name in item.opening if name.id not in self._known}
         if new:
-            await batch.open_accounts(self._connection, new)
+            batch.open_accounts(line, new)
+            await line.go()
             self._known.update(name.id for name in new)
 
-    async def _write_plain(self, items: Sequence[Item]) -> list[Answer] | None:
+    async def _write_plain(self, line: Line, items: Sequence[Item]) -> list[Answer] | None:
         """The fast ways, for what is likely to be all new and within limits, or all told before;
         None if it is neither.
         """
@@ -369,28 +384,20 @@ class Ledger:
             return None
         for outcome in _FAST if self._expected is Outcome.POSTED else reversed(_FAST):
             if outcome is Outcome.POSTED:
-                is_so = await self._post_plain(whole, facts)
+                is_so = await _post_plain(line, whole, facts)
             else:
-                is_so = await plain.all_stand(self._connection, whole)
+                is_so = await plain.all_stand(line, whole)
             if is_so:
                 self._expected = outcome
                 return [[outcome] * item.size for item in items]
         return None
 
-    async def _post_plain(self, packed: bytes, facts: Sequence[Fact]) -> bool:
-        try:
-            return await plain.post(self._connection, packed, facts)
-        except psycopg.Error as error:
-            if is_conflict(error):
-                return False
-            raise
-
     async def _give_up_connection(self, items: Sequence[Item], error: Exception) -> None:
         """From here on nobody knows whether the last commit stands; running it again will tell."""
         log.warning("the database is gone, %d items wait: %s", len(items), error)
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
+        if self._line is not None:
+            await self._line.close()
+            self._line = None
         for item in items:
             if isinstance(item, Settling):
                 item.may_stand = True
@@ -400,6 +407,15 @@ _NUMBERS = {outcome: number for number, outcome in enumerate(OUTCOMES)}
 _POSTED = _NUMBERS[Outcome.POSTED]
 _FAST = (Outcome.POSTED, Outcome.ALREADY_POSTED)
 """What a whole batch may be found to be without judging each of it."""
+
+
+async def _post_plain(line: Line, packed: bytes, facts: Sequence[Fact]) -> bool:
+    try:
+        return await plain.post(line, packed, facts)
+    except psycopg.Error as error:
+        if is_conflict(error):
+            return False
+        raise
 
 
 def _is_disturbed(error: Exception) -> bool:
