@@ -133,6 +133,7 @@ from payments.refund_reading import (
     refunds_in_doubt,
     refunds_of,
     refunds_open,
+    source_of,
     unbooked_refunds,
 )
 from payments.refunds import (
@@ -295,6 +296,7 @@ __all__ = [
     "retire_payee",
     "say_sent",
     "seal",
+    "source_of",
     "spoken_vnd",
     "statement",
     "takings",

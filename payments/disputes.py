@@ -65,12 +65,11 @@ async def _open(
     if not found:
         return None
     target = found[0]
-    whole = target.is_held or amount_vnd > target.left_vnd
     command = AskRefund(
         id=dispute_id,
         owner_id=target.owner_id,
         receipt_id=receipt_id,
-        amount_vnd=target.left_vnd if whole else amount_vnd,
+        amount_vnd=min(amount_vnd, target.left_vnd),
         reason="dispute",
         road="dispute",
     )

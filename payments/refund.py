@@ -134,13 +134,16 @@ class Refundable(msgspec.Struct, frozen=True, kw_only=True):
     payment_id: UUID | None
     original_id: UUID
     is_held: bool
-    """In suspense: all of it or nothing."""
+    """In suspense: what of it a person said goes back."""
     road: Road
     gateway: str
     provider_ref: str
     provider_no: str
     captured_vnd: int
+    original_vnd: int
+    """What the original transfer moved."""
     amount_vnd: int
+    """What of that may go back at all."""
     left_vnd: int
     memo: str
     occurred_at: datetime

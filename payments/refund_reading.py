@@ -15,6 +15,7 @@ from payments.ledger.transfer import TransferKind
 from payments.refund import Outgoing, Refundable, RefundRequest, RefundState
 from payments.refund_tables import RefundRequestRow
 from payments.settlement import VIETNAM, SettlementOutcome
+from payments.suspense.moves import REFUND_DUE
 from payments.tables import ReceiptRow
 
 DAYS_LATE_MAX = 40
@@ -38,7 +39,8 @@ async def refundable(
 ) -> Sequence[Refundable]:
     """What came for a payment, or by one receipt, and how much of it is left.
 
-    Money of a sale goes back in any part. Money in suspense goes back whole. Oldest first.
+    Money of a sale goes back in any part; money in suspense as far as a person decided that it
+    shall (`payments.suspense`), until then nothing of it. Oldest first.
     """
     query = select(ReceiptRow).where(ReceiptRow.direction == "in")
     if payment_id is not None:
@@ -141,6 +143,15 @@ async def outgoing(db: AsyncSession, receipt_id: UUID) -> Outgoing | None:
     return Outgoing(**{name: getattr(row, name) for name in Outgoing.__struct_fields__})
 
 
+async def source_of(db: AsyncSession, refund: RefundRequest) -> UUID:
+    """The account that the money of a refund came to, and leaves again."""
+    connection = await db.connection()
+    kinds = [int(kind) for kind in _REFUNDABLE]
+    asked = {"lane": lane_of(refund.owner_id), "ids": [refund.original_id], "kinds": kinds}
+    found: UUID = (await connection.execute(_TRANSFERS, asked)).one().debit_id
+    return found
+
+
 async def receipt_of(
     db: AsyncSession, gateway: str, provider_id: str, *, now: datetime
 ) -> UUID | None:
@@ -187,24 +198,51 @@ async def _refundable(
     db: AsyncSession, row: ReceiptRow, transfer: Any, *, settled: bool
 ) -> Refundable:
     assert row.owner_id is not None
-    is_released = row.outcome == SettlementOutcome.SHORT and settled
+    may_vnd, is_held = transfer.amount_vnd, False
+    if transfer.kind == TransferKind.HELD and not (
+        row.outcome == SettlementOutcome.SHORT and settled
+    ):
+        may_vnd, is_held = await _decided(db, row.id, transfer.amount_vnd)
     return Refundable(
         receipt_id=row.id,
         owner_id=row.owner_id,
         place_id=row.place_id,
         payment_id=row.payment_id,
         original_id=transfer.id,
-        is_held=transfer.kind == TransferKind.HELD and not is_released,
+        is_held=is_held,
         road="direct" if row.account_no else "acquired",
         gateway=row.gateway,
         provider_ref=_reference_of(row),
         provider_no=row.provider_id,
         captured_vnd=row.amount_vnd,
-        amount_vnd=transfer.amount_vnd,
-        left_vnd=transfer.left_vnd,
+        original_vnd=transfer.amount_vnd,
+        amount_vnd=may_vnd,
+        left_vnd=max(0, may_vnd - transfer.asked_vnd),
         memo=row.memo,
         occurred_at=row.occurred_at,
     )
+
+
+async def _decided(db: AsyncSession, receipt_id: UUID, amount_vnd: int) -> tuple[int, bool]:
+    """How much of waiting money may go back by what a person decided, and whether from suspense.
+
+    Shared decisions over several receipts tell only where all of them went one way.
+    """
+    connection = await db.connection()
+    found = (await connection.execute(_DECISION, {"receipt_id": receipt_id})).one_or_none()
+    if found is None:
+        return 0, True
+    by_kind: dict[bool, int] = {}
+    for part in found.parts:
+        if part["kind"] != "ignored":
+            due = part["kind"] == REFUND_DUE
+            by_kind[due] = by_kind.get(due, 0) + int(part["amount_vnd"])
+    whole = sum(by_kind.values()) == sum(int(part["amount_vnd"]) for part in found.parts)
+    if len(found.shares) > 1 and not (whole and len(by_kind) == 1):
+        return 0, True
+    if True in by_kind:
+        return min(amount_vnd, by_kind[True]), True
+    return min(amount_vnd, by_kind.get(False, 0)), False
 
 
 def _reference_of(row: ReceiptRow) -> str:
@@ -214,15 +252,20 @@ def _reference_of(row: ReceiptRow) -> str:
     return txn_ref_of(row.detail) if row.gateway == "vnpay" else row.provider_id
 
 
-# The amount left counts refunds under way; without any, those the ledger knows.
+# What is asked counts refunds under way; without any, those the ledger knows.
 _TRANSFERS = text("""
-SELECT t.id, t.kind, t.amount_vnd,
+SELECT t.id, t.kind, t.amount_vnd, t.debit_id,
        COALESCE(
-           (SELECT l.amount_vnd - l.asked_vnd FROM payments.refund_limit l
+           (SELECT l.asked_vnd FROM payments.refund_limit l
             WHERE l.original_id = t.id AND l.owner_id = t.owner_id),
-           t.amount_vnd - COALESCE((SELECT sum(r.amount_vnd) FROM payments.refund r
-            WHERE r.lane = t.lane AND r.original_id = t.id), 0))::bigint AS left_vnd
+           (SELECT sum(r.amount_vnd) FROM payments.refund r
+            WHERE r.lane = t.lane AND r.original_id = t.id), 0)::bigint AS asked_vnd
 FROM payments.transfer t
 WHERE t.lane = :lane AND t.id = ANY(:ids) AND t.kind = ANY(:kinds)
 ORDER BY t.kind = 2, t.id
+""")
+_DECISION = text("""
+SELECT d.shares, d.parts FROM payments.suspense_case c
+JOIN payments.suspense_decision d ON d.id = c.decision_id AND d.state IN ('planned', 'posted')
+WHERE c.receipt_id = :receipt_id AND d.undoes_id IS NULL
 """)

@@ -60,7 +60,7 @@ class RefundRequestRow(Base, table=True):
     original_id: UUID
     """The transfer that the ledger takes back."""
     is_held: bool = False
-    """The money lies in suspense: all of it goes back, by a reversal."""
+    """The money never became takings: it goes back out of suspense, where a person put it for that."""
     road: str = Field(sa_type=Text)
     gateway: str = Field(sa_type=Text)
     """Who reported the money."""

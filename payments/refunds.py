@@ -19,8 +19,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from payments import events
 from payments.ledger.accounts import AccountKind, AccountName
 from payments.ledger.items import Fact
-from payments.ledger.orders import Refund, Reversal
-from payments.ledger.transfer import Outcome
+from payments.ledger.orders import Refund
+from payments.ledger.transfer import Outcome, Transfer, TransferKind
 from payments.ledger.writer import Ledger
 from payments.refund import (
     FINAL,
@@ -42,6 +42,7 @@ from payments.refund_errors import (
 )
 from payments.refund_reading import refundable, value_of
 from payments.refund_tables import RefundLimitRow, RefundRequestRow
+from payments.suspense.moves import REFUND_DUE
 
 
 async def ask_refund(db: AsyncSession, command: AskRefund, *, now: datetime) -> RefundRequest:
@@ -232,21 +233,38 @@ async def note_problem(
     return value_of(row)
 
 
-async def post_refund(ledger: Ledger, refund: RefundRequest) -> Outcome:
+async def post_refund(ledger: Ledger, refund: RefundRequest, source_id: UUID) -> Outcome:
     """The ledger has a confirmed refund, once, with its event `refund.done`.
 
     Its id is the transfer's, so that a repeat is ALREADY_POSTED. Tell `end_refund` the outcome.
+    `source_id`: see `source_of`.
     """
     assert refund.confirmed_at is not None
-    named = {"id": refund.id, "owner_id": refund.owner_id, "original_id": refund.original_id}
-    order: Refund | Reversal
-    if refund.is_held:
-        order = Reversal(**named, occurred_at=refund.confirmed_at)
+    place = REFUND_DUE if refund.is_held else ""
+    kind = AccountKind.SUSPENSE if refund.is_held else AccountKind.REFUNDS
+    account = AccountName(refund.owner_id, kind, place)
+    order: Refund | Transfer
+    if refund.is_held:  # it never was takings: out of suspense, where it was put for this
+        order = Transfer(
+            id=refund.id,
+            owner_id=refund.owner_id,
+            debit_id=account.id,
+            credit_id=source_id,
+            amount_vnd=refund.amount_vnd,
+            kind=TransferKind.OTHER,
+            occurred_at=refund.confirmed_at,
+            subject_id=refund.receipt_id,
+        )
     else:
-        order = Refund(**named, amount_vnd=refund.amount_vnd, occurred_at=refund.confirmed_at)
+        order = Refund(
+            id=refund.id,
+            owner_id=refund.owner_id,
+            original_id=refund.original_id,
+            amount_vnd=refund.amount_vnd,
+            occurred_at=refund.confirmed_at,
+        )
     fact = Fact("refund.done", refund.owner_id, refund.id, _facts(refund), refund.confirmed_at)
-    opening = (AccountName(refund.owner_id, AccountKind.REFUNDS),)
-    (outcome,) = await ledger.post(order, opening=opening, facts=(fact,))
+    (outcome,) = await ledger.post(order, opening=(account,), facts=(fact,))
     return outcome
 
 
@@ -271,7 +289,7 @@ async def end_refund(
 
 
 async def _target(db: AsyncSession, command: AskRefund) -> Refundable:
-    """What the command means: money of a sale in any part, held money whole."""
+    """What of the receipt's money the command means: takings first."""
     found = await refundable(db, receipt_id=command.receipt_id)
     own = [one for one in found if one.owner_id == command.owner_id]
     if not own:
@@ -279,8 +297,7 @@ async def _target(db: AsyncSession, command: AskRefund) -> Refundable:
     if command.road == "acquired" and own[0].road != "acquired":
         raise NotRefundable(command.receipt_id, "no acquirer took it")
     for one in own:
-        in_part = not one.is_held and command.amount_vnd < one.left_vnd
-        if command.amount_vnd > 0 and (in_part or command.amount_vnd == one.left_vnd):
+        if 0 < command.amount_vnd <= one.left_vnd:
             return one
     raise RefundTooLarge(command.amount_vnd, left_vnd=max(one.left_vnd for one in own))
 
@@ -292,7 +309,7 @@ async def _lock_limit(db: AsyncSession, target: Refundable) -> None:
         .values(
             original_id=target.original_id,
             owner_id=target.owner_id,
-            amount_vnd=target.amount_vnd,
+            amount_vnd=target.original_vnd,
             asked_vnd=target.amount_vnd - target.left_vnd,
         )
         .on_conflict_do_nothing()
@@ -307,8 +324,8 @@ async def _lock_limit(db: AsyncSession, target: Refundable) -> None:
 
 async def _reserve(db: AsyncSession, target: Refundable, amount_vnd: int) -> None:
     limit = await db.get_one(RefundLimitRow, (target.original_id, target.owner_id))
-    left_vnd = limit.amount_vnd - limit.asked_vnd
-    if amount_vnd > left_vnd or (target.is_held and amount_vnd != left_vnd):
+    left_vnd = min(target.amount_vnd, limit.amount_vnd) - limit.asked_vnd
+    if amount_vnd > left_vnd:
         raise RefundTooLarge(amount_vnd, left_vnd=left_vnd)
     limit.asked_vnd += amount_vnd
     db.add(limit)

@@ -97,7 +97,7 @@ async def ask_by_receipt(
     *,
     now: datetime,
 ) -> RefundRequest:
-    """Give back some of what came by one receipt; held money whole.
+    """Give back some of what came by one receipt.
 
     Raises: NotRefundable, RefundTooLarge, RefundIdReused.
     """
@@ -151,6 +151,31 @@ async def receipt_recorded(db: AsyncSession, event: Event, now: datetime) -> Non
     await outbox.enqueue(db, "book_refunds", {}, now=now)
 
 
+async def suspense_resolved(db: AsyncSession, event: Event, now: datetime) -> None:
+    """Reaction: a person decided that waiting money goes back to the buyer, so it is asked for."""
+    data = event.data
+    due_vnd = sum(one["amount_vnd"] for one in data["parts"] if one["kind"] == "refund_due")
+    if not due_vnd or len(data["shares"]) != 1:
+        return
+    receipt_id = UUID(data["shares"][0]["receipt_id"])
+    for what in await payments.refundable(db, receipt_id=receipt_id):
+        if what.is_held and what.left_vnd >= due_vnd:
+            payer = payments.payer_in(what.memo)
+            to = Recipient("", payer.account_no, payer.name) if payer else Recipient()
+            with suppress(payments.NotRefundable):  # no API there: a person gives it back
+                await ask_by_receipt(
+                    db, what, UUID(data["decision_id"]), due_vnd, data["reason"],
+                    UUID(data["decided_by"]), to, now=now,
+                )  # fmt: skip
+            return
+
+
+async def suspense_undone(db: AsyncSession, event: Event, now: datetime) -> None:
+    """Reaction: that decision was taken back; its refund as well, if it has not left."""
+    with suppress(payments.RefundUnknown, payments.RefundFinal):
+        await payments.withdraw_refund(db, UUID(event.data["undoes_id"]), now=now)
+
+
 async def refund_moved(db: AsyncSession, event: Event, now: datetime) -> None:
     """Reaction to every `refund.…`: the stall's screens hear how it stands."""
     data = event.data
@@ -183,7 +208,9 @@ async def book_refunds(context: Context, _: dict[str, Any]) -> None:
         return
     async with ledger_of(context) as ledger:
         for refund in waiting:
-            outcome = await payments.post_refund(ledger, refund)
+            async with context.database.as_system() as db:
+                source_id = await payments.source_of(db, refund)
+            outcome = await payments.post_refund(ledger, refund, source_id)
             async with context.database.as_system() as db:
                 await payments.end_refund(db, refund.id, outcome, now=context.now())
 

@@ -9,7 +9,7 @@ import pytest
 import payments
 from market import db as market_db
 from market import ids
-from payments import Answered, Outcome, RefundAnswer, RefundState
+from payments import Answered, Outcome, RefundAnswer, RefundState, suspense
 
 WAIT = timedelta(minutes=5)
 NO = RefundAnswer(Answered.REFUSED, detail="93")
@@ -85,7 +85,8 @@ def book(db, ledger, now):
     async def booked():
         outcomes = []
         for refund in await payments.unbooked_refunds(db):
-            outcomes.append(await payments.post_refund(ledger, refund))
+            source_id = await payments.source_of(db, refund)
+            outcomes.append(await payments.post_refund(ledger, refund, source_id))
             await payments.end_refund(db, refund.id, outcomes[-1], now=now)
         await db.commit()
         return outcomes
@@ -119,7 +120,8 @@ async def test_a_refund_is_booked_once_however_often_the_job_is_cut_off(
     await claim()
     gone = await answer(asked, GONE)
 
-    cut_off = await payments.post_refund(ledger, gone)  # and the row was never told
+    source_id = await payments.source_of(db, gone)
+    cut_off = await payments.post_refund(ledger, gone, source_id)  # and the row was never told
     again = await book()
 
     events = [one.kind for one in await payments.events_after(db, 0, 100)]
@@ -293,27 +295,99 @@ async def test_a_transfer_of_another_amount_is_a_problem_and_no_refund(
     assert outcomes == []
 
 
-async def test_money_that_came_twice_goes_back_whole_out_of_suspense(
-    db, vendor, paid, told, settle, ask, claim, answer, book
-):
-    first = await paid()
-    again = await settle(
-        told(
-            "", gateway="vnpay", provider_id="15000007", account_no="", bank_bin="",
-            payment_ref=str(first.payment_id), detail=f"00/00 {first.payment_id}.ffffff",
-        )
-    )  # fmt: skip
-    with pytest.raises(payments.RefundTooLarge):
-        await ask(again, 10_000)
+@pytest.fixture
+def paid_twice(paid, told, settle):
+    """Money that came again for a sale that was paid; it waits in suspense."""
 
+    async def made():
+        first = await paid()
+        again = await settle(
+            told(
+                "", gateway="vnpay", provider_id="15000007", account_no="", bank_bin="",
+                payment_ref=str(first.payment_id), detail=f"00/00 {first.payment_id}.ffffff",
+            )
+        )  # fmt: skip
+        assert again.outcome == "duplicate_payment"
+        return again
+
+    return made
+
+
+@pytest.fixture
+def decide(db, ledger, now):
+    """A person says what waiting money was for."""
+
+    async def decided(receipt, kind, amount_vnd=45_000):
+        case = await suspense.case(db, receipt.receipt_id)
+        place = {"place_id": ids.new()} if kind == "sale" else {}
+        command = suspense.Resolve(
+            decision_id=ids.new(),
+            receipt_id=receipt.receipt_id,
+            version=case.version,
+            parts=(suspense.Part(kind=kind, amount_vnd=amount_vnd, **place),),
+            decided_by=ids.new(),
+            reason="Khách trả hai lần",
+        )
+        planned = await suspense.plan(db, command, now=now)
+        await db.commit()
+        outcomes = await suspense.carry_out(ledger, planned)
+        await suspense.finish(db, planned.id, outcomes, now=now)
+        await db.commit()
+
+    return decided
+
+
+async def test_money_that_came_twice_goes_back_out_of_suspense_once_a_person_said_so(
+    db, vendor, paid_twice, ask, decide, claim, answer, book
+):
+    again = await paid_twice()
+    with pytest.raises(payments.RefundTooLarge):
+        await ask(again, 45_000)
+
+    await decide(again, "refund_due")
     asked = await ask(again, 45_000)
     await claim()
     await answer(asked, GONE)
     outcomes = await book()
 
-    assert (again.outcome, asked.is_held) == ("duplicate_payment", True)
+    assert asked.is_held
     assert outcomes == [Outcome.POSTED]
     assert await vendor.balances(db) == {"acquirer": 45_000, "sales": 45_000}
+
+
+async def test_money_that_was_assigned_to_a_sale_goes_back_as_a_refund_of_takings(
+    db, vendor, paid_twice, ask, decide, claim, answer, book
+):
+    again = await paid_twice()
+
+    await decide(again, "sale")
+    asked = await ask(again, 20_000)
+    await claim()
+    await answer(asked, GONE)
+    await book()
+
+    assert not asked.is_held
+    assert await vendor.balances(db) == {
+        "acquirer": 70_000,
+        "sales": 90_000,
+        "refunds": 20_000,
+    }
+
+
+async def test_the_books_agree_after_every_kind_of_refund(
+    database_url, paid, paid_twice, ask, decide, claim, answer, book
+):
+    first, again = await paid(number="15000009"), await paid_twice()
+    await decide(again, "refund_due")
+    for receipt, amount_vnd in ((first, 20_000), (first, 25_000), (again, 45_000)):
+        asked = await ask(receipt, amount_vnd)
+        await claim()
+        await answer(asked, GONE)
+        await book()
+
+    report = await payments.audit(database_url)
+
+    assert report.problems == ()
 
 
 async def test_another_owner_gets_nothing_back(db, paid, other_vendor, now):
