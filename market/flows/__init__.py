@@ -63,8 +63,8 @@ REACTIONS: dict[str, Reaction] = {
     "refund.refused": refunds.refund_moved,
     "refund.problem": refunds.refund_moved,
     "refund.done": refunds.refund_moved,
-    "suspense.resolved": each(suspense.resolved, webhooks.fan_out),
-    "suspense.undone": each(suspense.undone, webhooks.fan_out),
+    "suspense.resolved": each(suspense.resolved, refunds.suspense_resolved, webhooks.fan_out),
+    "suspense.undone": each(suspense.undone, refunds.suspense_undone, webhooks.fan_out),
     "webhook.parked": webhooks.parked,
 }
 
