@@ -71,8 +71,8 @@ async def test_a_pasted_over_code_is_told_with_both_receivers(
     page = await photo(PASTED_OVER)
 
     assert "Sai mã! Tiền sẽ về người khác." in page.text
-    assert "BIDV · …6777" in page.text
-    assert "Vietcombank · …2223" in page.text
+    assert "BIDV · …&NoBreak;6777" in page.text
+    assert "Vietcombank · …&NoBreak;2223" in page.text
     assert await _results(database) == ["other"]
 
 
