@@ -34,7 +34,7 @@ from einvoice.identifiers import (
     code_prefix,
     tax_id_of,
 )
-from einvoice.invoice import Buyer, Invoice, Line, Method, Nature, Related, Seller
+from einvoice.invoice import Buyer, Delegate, Invoice, Line, Method, Nature, Related, Seller
 from einvoice.keys import Signer
 from einvoice.qr import lookup_payload
 from einvoice.registration import accepted_prefix
@@ -65,6 +65,8 @@ class IssueInvoice:
     provider_tax_id: str = ""
     reduction_vnd: int = 0
     """The cut of a percentage-method seller's rate; a note line says so."""
+    delegate: Delegate | None = None
+    """Who issues for the seller by contract; the signer is then the delegate's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -299,7 +301,22 @@ def _cleaned(command: IssueInvoice) -> IssueInvoice:
 
 
 def _digest(command: IssueInvoice | CorrectInvoice) -> bytes:
-    return hashlib.sha256(msgspec.json.encode(replace(command, lookup_code=""))).digest()
+    said = msgspec.to_builtins(replace(command, lookup_code=""))
+    return hashlib.sha256(msgspec.json.encode(_without_later(said))).digest()
+
+
+_LATER = {"delegate", "fax", "customer_code", "specials"}
+"""Fields added after invoices were stored: left out where they say nothing, the digest stays."""
+
+
+def _without_later(said: Any) -> Any:
+    if isinstance(said, dict):
+        return {
+            key: _without_later(value) for key, value in said.items() if value or key not in _LATER
+        }
+    if isinstance(said, list | tuple):
+        return [_without_later(one) for one in said]
+    return said
 
 
 def _not_ahead(issued_at: datetime, now: datetime) -> None:
@@ -330,6 +347,7 @@ def _draft(command: IssueInvoice) -> Invoice:
         totals=values.totals_of(command.template, lines, reduction_vnd=command.reduction_vnd),
         payment_form=command.payment_form,
         provider_tax_id=command.provider_tax_id,
+        delegate=command.delegate,
     )
 
 

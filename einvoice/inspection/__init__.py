@@ -37,7 +37,7 @@ def inspect(document: bytes, *, now: datetime | None = None, trust: Trust = NOBO
         )
         return Report("unknown", sheet)
     sheet.where = str(root.tag)
-    structure.white_space(sheet, root)
+    structure.white_space(sheet, root, document)
     setting = Setting(now=now, trust=trust, by_id=signatures.document_ids(sheet, root))
     report = _report(root, sheet, setting)
     signatures.strays(sheet, root, setting.known_signatures)

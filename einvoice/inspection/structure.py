@@ -1,5 +1,7 @@
 """What the tables say about an element, as sentences."""
 
+import re
+
 from lxml import etree
 
 from einvoice import layout
@@ -57,15 +59,18 @@ def _say(sheet: Sheet, problem: Problem, *, soften: bool) -> None:
         sheet.doubt(code, said, problem.where, remedy, SOURCE)
 
 
-def white_space(sheet: Sheet, root: etree._Element) -> None:
+_DECLARED = re.compile(rb"[\s]xmlns(?::([A-Za-z_][A-Za-z0-9_.-]*))?\s*=")
+
+
+def white_space(sheet: Sheet, root: etree._Element, document: bytes) -> None:
     """White space between tags and declared namespaces: harmless alone, fatal for a seal later."""
     if any(len(node) and (node.text or "").isspace() for node in root.iter()):
         sheet.note(
             "structure.white_space",
             "Có khoảng trắng giữa các thẻ; khi truyền đi nên bỏ trước khi ký lần đầu.",
         )
-    declared = {prefix or "" for node in root.iter() for prefix in node.nsmap}
-    own = {str(node.prefix or "") for node in root.iter() if str(node.tag).startswith("{")}
+    declared = {prefix.decode() for prefix in _DECLARED.findall(document)}
+    own = {str(node.prefix or "") for node in root.iter("{*}*") if node.tag[0] == "{"}
     if declared - own:
         sheet.doubt(
             "structure.namespace",

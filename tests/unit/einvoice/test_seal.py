@@ -2,8 +2,10 @@
 
 import base64
 import re
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
+from shutil import which
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -227,3 +229,47 @@ def test_the_authority_signs_beside_the_seller_and_covers_the_code(sealed, signe
     assert len(seal.verify(both, seal.AUTHORITY_ON_INVOICE).elements) == 2
     changed = both.replace(b"-00000000123</MCCQT>", b"-00000000124</MCCQT>")
     assert reason_of(changed, seal.AUTHORITY_ON_INVOICE) == "digest"
+
+
+@pytest.mark.skipif(which("xmlsec1") is None, reason="the xmlsec1 command is not installed")
+def test_the_xmlsec1_command_verifies_what_we_sign(sealed, signer, tmp_path):
+    document_, certificate = tmp_path / "invoice.xml", tmp_path / "holder.pem"
+    document_.write_bytes(sealed)
+    certificate.write_bytes(signer.certificate.public_bytes(serialization.Encoding.PEM))
+    version = subprocess.run(["xmlsec1", "--version"], capture_output=True, check=True, text=True)
+    lax = [] if " 1.2." in version.stdout else ["--lax-key-search"]  # since 1.3 keys are strict
+    command = ["xmlsec1", "--verify", *lax, "--pubkey-cert-pem", str(certificate),
+               "--id-attr:Id", "DLHDon", "--id-attr:Id", "Object", str(document_)]  # fmt: skip
+
+    right = subprocess.run(command, capture_output=True, check=False)
+    document_.write_bytes(sealed.replace(b">110750<", b">110751<", 1))
+    changed = subprocess.run(command, capture_output=True, check=False)
+
+    assert right.returncode == 0, right.stderr
+    assert changed.returncode != 0
+
+
+def test_a_signing_time_in_two_places_or_said_of_another_signature_is_refused(sealed):
+    time = re.search(rb"<SignatureProperty Target.*?</SignatureProperty>", sealed)[0]
+
+    assert reason_of(sealed.replace(time, time + time)) == "digest"
+    assert (
+        reason_of(sealed.replace(b' Id="NBan-HD2C26MAA123">', b' Id="NBan-X">')) == "signing_time"
+    )
+
+
+@pytest.mark.parametrize("junk", [b"MIIB", b"MIIDAA==", base64.b64encode(b"\x30\x03\x02\x01\x01")])
+def test_a_certificate_that_is_none_is_said_to_be(sealed, junk):
+    changed = re.sub(rb"(<X509Certificate>)[^<]*", rb"\g<1>" + junk, sealed)
+
+    assert reason_of(changed) == "certificate"
+
+
+def test_base64_has_one_spelling_only(sealed):
+    value = re.search(rb"<SignatureValue>([^<]*)=", sealed)[1]
+    other = (
+        value[:-2] + bytes([value[-2]]) + (b"B" if value[-1:] == b"A" else bytes([value[-1] + 1]))
+    )
+
+    assert reason_of(sealed.replace(value, other)) in {"base64", "signature"}
+    assert reason_of(sealed.replace(value, value + b"=")) == "base64"

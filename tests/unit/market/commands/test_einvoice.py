@@ -1,0 +1,183 @@
+"""`market einvoice`: answers in words and as JSON, exit codes, plain sentences for misuse."""
+
+import json
+
+import pytest
+
+from einvoice import document, seal
+from market import cli
+from tests.unit.einvoice.conftest import NOW, food_stall_invoice, signer
+
+__all__ = ["signer"]
+
+
+@pytest.fixture
+def told(capsys):
+    """Run a command: its exit code, what it said, what it complained about."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = cli.main(["einvoice", *arguments])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def stall(tmp_path):
+    file = tmp_path / "hoa-don.xml"
+    file.write_bytes(document.write(food_stall_invoice()))
+    return file
+
+
+def test_a_right_invoice_is_said_to_be(told, stall):
+    code, said, _ = told("verify", str(stall))
+
+    assert code == 0
+    assert "2C26MAA số 123" in said
+    assert "Kết luận: Không thấy chỗ sai." in said
+
+
+def test_a_changed_invoice_is_told_what_and_what_to_do(told, stall):
+    stall.write_bytes(stall.read_bytes().replace(b"<TgTTTBSo>110750", b"<TgTTTBSo>110751"))
+
+    code, said, _ = told("verify", str(stall))
+
+    assert code == 1
+    assert "SAI    Tổng thanh toán ghi 110.751, tính được 110.750." in said
+    assert "→" in said
+
+
+def test_verify_as_json_has_codes_facts_and_signatures(told, stall, signer):
+    stall.write_bytes(seal.sign(stall.read_bytes(), seal.SELLER, signer, NOW))
+
+    code, said, _ = told("verify", str(stall), "--json")
+    report = json.loads(said)
+
+    assert (code, report["is_right"], report["kind"]) == (0, True, "invoice")
+    assert report["facts"]["seller_tax_id"] == "038190000123"
+    assert report["signatures"][0]["holds"] is True
+    assert {"verdict", "code", "where", "text"} <= set(report["remarks"][0])
+
+
+def test_a_trusted_issuer_is_read_from_pem(told, stall, signer, tmp_path):
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    stall.write_bytes(seal.sign(stall.read_bytes(), seal.SELLER, signer, NOW))
+    pem = tmp_path / "ca.pem"
+    pem.write_bytes(signer.certificate.public_bytes(Encoding.PEM))
+
+    _, said, _ = told("verify", str(stall), "--trust", str(pem))
+    assert "đã tin" in said
+    pem.write_text("nothing")
+    code, _, complained = told("verify", str(stall), "--trust", str(pem))
+    assert (code, "not PEM" in complained) == (2, True)
+
+
+def test_a_file_that_is_not_there_is_misuse(told, tmp_path):
+    code, _, complained = told("verify", str(tmp_path / "none.xml"))
+
+    assert code == 2
+    assert complained.startswith("market: ")
+    assert "No such file" in complained
+
+
+def test_a_giant_is_refused_without_reading_it(told, tmp_path):
+    file = tmp_path / "giant.xml"
+    with file.open("wb") as stream:
+        stream.truncate(50_000_000_000)
+
+    code, said, _ = told("verify", str(file))
+
+    assert code == 1
+    assert "lớn hơn 2 MB" in said
+
+
+@pytest.mark.parametrize(
+    ("amount", "north"),
+    [
+        ("110750", "Một trăm mười nghìn bảy trăm năm mươi đồng"),
+        ("1.234.567", "Một triệu hai trăm ba mươi tư nghìn năm trăm sáu mươi bảy đồng"),
+        ("1,000,000", "Một triệu đồng"),
+        ("-40000", "Âm bốn mươi nghìn đồng"),
+        ("0", "Không đồng"),
+        ("1" + "0" * 18, "Một tỷ tỷ đồng"),
+    ],
+)
+def test_an_amount_is_said(told, amount, north):
+    code, said, _ = told("words", amount, "--json")
+
+    assert code == 0
+    assert json.loads(said)["north"] == north
+
+
+@pytest.mark.parametrize("amount", ["abc", "1.5", "1.23.456", "12.34", "", "1e9", "9" * 5_000])
+def test_what_is_no_amount_is_misuse(told, amount):
+    code, _, complained = told("words", amount)
+
+    assert (code, complained.count("\n")) == (2, 1)
+
+
+def test_both_spellings_are_said(told):
+    _, said, _ = told("words", "1002")
+
+    assert said == "Một nghìn không trăm linh hai đồng\nMột ngàn không trăm lẻ hai đồng\n"
+
+
+def test_tax_of_goods_and_food_with_the_best_split(told):
+    code, said, _ = told("tax", "--revenue", "goods=800000000", "--revenue", "food=700.000.000",
+                         "--json")  # fmt: skip
+    tax = json.loads(said)["methods"][0]
+
+    assert code == 0
+    assert (tax["vat_vnd"], tax["pit_vnd"], tax["is_liable"]) == (29_000_000, 2_500_000, True)
+
+
+def test_both_methods_stand_side_by_side_where_costs_are_given(told):
+    _, said, _ = told("tax", "--revenue", "goods=2000000000", "--costs", "1900000000")
+
+    assert "theo tỷ lệ %" in said
+    assert "theo thu nhập" in said
+    assert said.endswith("Không thay cho kê khai thuế.\n")
+
+
+def test_the_law_as_known_earlier_can_be_asked_for(told):
+    _, said, _ = told("tax", "--revenue", "goods=900000000", "--known-on", "2026-03-01", "--json")
+
+    assert json.loads(said)["methods"][0]["threshold_vnd"] == 500_000_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--revenue", "gold=1"], 2),
+        (["--revenue", "goods"], 2),
+        (["--revenue", "goods=x"], 2),
+        (["--revenue", "goods=1", "--reduced", "food=1"], 2),
+        (["--revenue", "goods=1", "--known-on", "yesterday"], 2),
+        (["--revenue", "goods=1", "--year", "2025"], 1),
+        (["--revenue", "goods=1", "--reduced", "goods=2"], 1),
+        (["--revenue", "goods=2000000000", "--method", "profit"], 1),
+        (["--revenue", "goods=2000000000", "--allowance", "goods=1000000001"], 1),
+    ],
+)
+def test_what_cannot_be_computed_is_said_in_one_line(told, arguments, code):
+    ended, _, complained = told("tax", *arguments)
+
+    assert (ended, complained.count("\n")) == (code, 1)
+
+
+def test_plain_words_become_a_step_by_step_answer(told):
+    code, said, _ = told("correct", "sai", "số", "tiền", "--cash-register")
+
+    assert code == 0
+    assert said.startswith("Lập hóa đơn thay thế")
+    assert told("correct", "trời đẹp")[0] == 2
+
+
+def test_the_schema_is_xsd(told):
+    from lxml import etree
+
+    _, said, _ = told("schema", "HDon")
+
+    assert etree.XMLSchema(etree.fromstring(said.encode()))
