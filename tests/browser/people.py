@@ -59,8 +59,10 @@ class Market:
     def till(self) -> str:
         return f"/ban-hang/{self.stall_id}"
 
-    async def transfer(self, memo: str, amount_vnd: int) -> None:
-        """A shopper's transfer reaches the vendor's account: the bank's signed notice of it."""
+    async def transfer(self, memo: str, amount_vnd: int, direction: str = "in") -> None:
+        """A shopper's transfer reaches the vendor's account ("out": the vendor's own leaves it):
+        the bank's signed notice of it.
+        """
         number = next(_numbers)
         at = datetime.fromtimestamp(time.time(), UTC) + timedelta(hours=7)
         body = json.dumps(
@@ -70,7 +72,7 @@ class Market:
                 "transactionDate": f"{at:%Y-%m-%d %H:%M:%S}",
                 "accountNumber": self.facts["account_no"],
                 "content": f"NGUYEN VAN A {memo} chuyen tien",
-                "transferType": "in",
+                "transferType": direction,
                 "transferAmount": amount_vnd,
                 "referenceCode": f"FT{number}",
             }
