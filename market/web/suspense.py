@@ -31,14 +31,14 @@ WHY = {
     "late": N_("Tiền về khi đơn đã đóng."),
     "duplicate_payment": N_("Đơn này đã đủ tiền từ trước. Có thể khách trả hai lần."),
     "unmatched": N_("Khách không ghi mã đơn."),
-    "suggested": N_("Mã đơn bị sai hoặc bị cắt, nhưng có một đơn trông giống."),
+    "suggested": N_("Khách không ghi đúng mã. Có một đơn trông giống."),
     "foreign_code": N_("Mã ghi là của người bán khác. Xem mã QR có bị dán đè không."),
     "amount_mismatch": N_("Cổng thanh toán báo số tiền khác với đơn."),
     "over": N_("Khách trả thừa. Đây là phần thừa."),
     "short": N_("Khách trả thiếu, rồi đơn đã đóng."),
 }
 WHY_SALE = {
-    "named": N_("Đúng số tiền, mã gần giống"),
+    "named": N_("Giống nhất, đúng số tiền"),
     "code": N_("Mã đơn trong nội dung"),
     "amount": N_("Đúng số tiền"),
     "time": N_("Bán gần lúc đó"),
