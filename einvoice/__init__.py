@@ -5,15 +5,23 @@ What this module names is a promise; everything behind it may change.
 
 from einvoice.amounts import line_amount_vnd, rounded, split_inclusive, vat_vnd
 from einvoice.authority import HTTPAuthority, PulledReply, TaxAuthority
+from einvoice.deadlines import Deadline, Event, deadline
 from einvoice.document import read, write
 from einvoice.envelope import Reason
 from einvoice.errors import EInvoiceError
+from einvoice.filings import Filing, filings
+from einvoice.fines import Fault as FineFault
+from einvoice.fines import Fine, fine_of
 from einvoice.forms import Registration
+from einvoice.household import Group, HouseholdTax, Revenue, TaxMethod, tax_of
 from einvoice.identifiers import lookup_code, tax_id_doubt, tax_id_of
+from einvoice.inspection import Report, Trust, Verdict, inspect
 from einvoice.invoice import (
     SALES_INVOICE,
     VAT_INVOICE,
     Buyer,
+    Delegate,
+    Fee,
     FreeField,
     Invoice,
     Line,
@@ -38,7 +46,17 @@ from einvoice.issuance import (
     issue,
     name_buyer,
 )
-from einvoice.keys import KeyFolder, KeySigner, Signer, make_demo_certificate, make_key
+from einvoice.keys import (
+    KeyFolder,
+    KeySigner,
+    RemoteSigner,
+    Signer,
+    TokenSigner,
+    make_demo_certificate,
+    make_key,
+    signer_from_pkcs12,
+)
+from einvoice.notices import ErrorNotice, WrongInvoice, error_message
 from einvoice.pdf import A4, ROLL_80, pdf_of
 from einvoice.registration import (
     RegistrationState,
@@ -62,6 +80,7 @@ from einvoice.transmission import (
     resubmit,
     sellers_waiting,
 )
+from einvoice.triage import Action, Advice, BuyerKind, Case, Fault, advise, faults_in
 from einvoice.validity import check
 from einvoice.words import NORTH, SOUTH, amount_in_words, same_words
 
@@ -79,11 +98,26 @@ __all__ = [
     "SELLER",
     "SOUTH",
     "VAT_INVOICE",
+    "Action",
+    "Advice",
     "Buyer",
+    "BuyerKind",
+    "Case",
     "CorrectInvoice",
+    "Deadline",
+    "Delegate",
     "EInvoiceError",
+    "ErrorNotice",
+    "Event",
+    "Fault",
+    "Fee",
+    "Filing",
+    "Fine",
+    "FineFault",
     "FreeField",
+    "Group",
     "HTTPAuthority",
+    "HouseholdTax",
     "Invoice",
     "IssueInvoice",
     "IssuedInvoice",
@@ -101,16 +135,31 @@ __all__ = [
     "Registration",
     "RegistrationState",
     "Related",
+    "RemoteSigner",
+    "Report",
+    "Revenue",
     "Sealed",
     "Seller",
     "Signer",
     "TaxAuthority",
+    "TaxMethod",
+    "TokenSigner",
     "Totals",
+    "Trust",
+    "Verdict",
     "Waiting",
+    "WrongInvoice",
+    "advise",
     "amount_in_words",
     "check",
     "claim_pending",
     "correct",
+    "deadline",
+    "error_message",
+    "faults_in",
+    "filings",
+    "fine_of",
+    "inspect",
     "invoice_by_id",
     "invoice_by_lookup",
     "invoice_of_subject",
@@ -138,9 +187,11 @@ __all__ = [
     "same_words",
     "sellers_waiting",
     "sign",
+    "signer_from_pkcs12",
     "split_inclusive",
     "tax_id_doubt",
     "tax_id_of",
+    "tax_of",
     "totals_of",
     "vat_vnd",
     "verify",
