@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payments import memo
-from payments.text import plain
+from payments.text import MEMO_LENGTH_MAX, memo_with, plain
 
 PLAIN_TEXT = st.text(st.sampled_from("ABDEGIKLMNPRSTUVXY aăâđêôơưáàảãạ.,-/0123456789"), max_size=40)
 VERBS = [
@@ -135,6 +135,17 @@ def test_a_cut_end_suggests_the_code_and_no_more(code, lost, after):
     assert memo.suggested(memo.find_damaged(typed), [code]) == code or code in memo.find_codes(
         typed
     )
+
+
+@given(codes, st.text(max_size=60))
+@settings(max_examples=100)
+def test_any_words_behind_a_code_are_cut_and_the_code_is_not(code, words):
+    text = memo_with(code, words)
+
+    assert len(text) <= MEMO_LENGTH_MAX
+    assert text.isascii()
+    assert text.replace(" ", "").isalnum()
+    assert memo.find_codes(text)[0] == code
 
 
 @given(st.lists(codes, max_size=30), st.text(max_size=200))
