@@ -194,7 +194,6 @@ async def resolved(db: AsyncSession, event: Event, now: datetime) -> None:
         await _tell(db, row, now)
         await adoption.takings_rolled_up(db, _as_receipt(event, part, row), now)
         await settlement.invoice_if_wished(db, row, now)
-    await _tell_waiting(db, event, now)
 
 
 async def undone(db: AsyncSession, event: Event, now: datetime) -> None:
@@ -220,7 +219,6 @@ async def undone(db: AsyncSession, event: Event, now: datetime) -> None:
                 "vnd": part["amount_vnd"],
             },
         )
-    await _tell_waiting(db, event, now)
 
 
 def _sale_parts(event: Event) -> list[dict[str, Any]]:
@@ -280,15 +278,3 @@ async def _tell(db: AsyncSession, row: SaleRow, now: datetime) -> None:
         "paid_at": row.paid_at,
     }
     await live.tell(db, f"payment:{row.payment_id}", "state", shown, now=now)
-
-
-async def _tell_waiting(db: AsyncSession, event: Event, now: datetime) -> None:
-    """Every till of the owner: how much still waits for somebody to look."""
-    owner_id = UUID(event.data["owner_id"])
-    left = await suspense.waiting(db, owner_id)
-    said = {"count": left.count, "amount_vnd": left.amount_vnd}
-    stalls = await db.exec(
-        select(StallRow.id).where(StallRow.vendor_id == owner_id, StallRow.status == "active")
-    )
-    for stall_id in stalls.all():
-        await live.tell(db, f"stall:{stall_id}", "waiting", said, now=now)

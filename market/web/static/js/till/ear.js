@@ -129,6 +129,13 @@ askSound.addEventListener("click", () => {
 heard.addEventListener("close", () => {
   if (document.body.dataset.reload) location.reload();
 });
+line.addEventListener("webhook_parked", () => {
+  warn(t("Hệ thống nhận tin của bạn không trả lời nên đã ngừng gửi. Chưa mất tin nào."));
+  const link = document.createElement("a");
+  link.href = `/ban-hang/${stall.id}/ket-noi`;
+  link.textContent = t("Xem");
+  alertBar.append(" ", link);
+});
 line.addEventListener("reload", () => location.reload());
 
 showMute();
