@@ -218,6 +218,8 @@ async def resolve(
     """
     async with database.as_system() as db:
         plan = await resolving.begin(db, difference_id, resolution, by=by, reason=reason, now=now)
+    if plan.difference.state == "resolved":
+        return plan.difference
     settled = None
     if plan.confirmation is not None:
         settled = await ledger.settle(plan.confirmation, receipt_id=ids.new(), now=now)
@@ -285,7 +287,12 @@ async def _open_refund_answered(
         return False
     async with database.as_system() as db:
         found = await db.execute(
-            _OPEN_REFUND, {"receipt": known.receipt_id, "amount": abs(known.theirs_vnd or 0)}
+            _OPEN_REFUND,
+            {
+                "receipt": known.receipt_id,
+                "amount": abs(known.theirs_vnd or 0),
+                "number": known.reference,
+            },
         )
         refund_id = found.scalar_one_or_none()
         if refund_id is None:
@@ -296,7 +303,8 @@ async def _open_refund_answered(
         refund = await payments.answer_refund(
             db, refund_id, answer, now=now, ask_after=timedelta(0)
         )
-    outcome = await payments.post_refund(ledger, refund)
+        source_id = await payments.source_of(db, refund)
+    outcome = await payments.post_refund(ledger, refund, source_id)
     async with database.as_system() as db:
         await payments.end_refund(db, refund_id, outcome, now=now)
     if outcome not in _STANDS:
@@ -304,7 +312,9 @@ async def _open_refund_answered(
     return True
 
 
+# Or the one this very row answered, where the decision was cut off afterwards.
 _OPEN_REFUND = text(
     "SELECT id FROM payments.refund_request WHERE receipt_id = :receipt AND amount_vnd = :amount"
-    " AND state IN ('asked', 'unknown', 'sent') ORDER BY asked_at LIMIT 1"
+    " AND (state IN ('asked', 'unknown', 'sent') OR refund_no = :number)"
+    " ORDER BY refund_no = :number DESC, asked_at LIMIT 1"
 )

@@ -28,7 +28,7 @@ from market.web.i18n import N_
 from payments import clearing
 from payments.reconciliation import ReconciliationBusy, RecordUnreadable, Resolution, resolving
 
-PAGE = "/doi-soat/phien"
+PAGE, STATEMENTS = "/doi-soat/phien", "/doi-soat/sao-ke"
 SHOWN_MAX = 300
 PAYOUTS_SHOWN_MAX = 500
 STATES = {
@@ -48,6 +48,10 @@ WHY = {
     "status_mismatch": N_("Bên này đã thu, bên kia báo không thành công hoặc đã hủy."),
     "fee_mismatch": N_("Phí bị trừ khác với hợp đồng."),
     "duplicate": N_("Giao dịch này có hai lần."),
+}
+WHY_STATEMENT = WHY | {
+    "missing_local": N_("Sao kê có, chưa ai báo về. Thường là mất tin báo."),
+    "missing_provider": N_("Đã báo về mà sao kê không có. Có thể là tin giả."),
 }
 DO = {
     "record": N_("Ghi nhận khoản này"),
@@ -85,6 +89,13 @@ class LoadForm(Struct, frozen=True, kw_only=True):
 
     file: UploadFile
     acquirer: str = "vnpay"
+
+
+class StatementForm(Struct, frozen=True, kw_only=True):
+    """A bank statement, from a browser."""
+
+    file: UploadFile
+    account_no: str = ""
 
 
 class DecideForm(Struct, frozen=True, kw_only=True):
@@ -258,8 +269,6 @@ async def decide(
         raise BadRequest("resolution_unknown")
     async with database.as_system() as db:
         session_id = (await resolving.difference(db, difference_id)).session_id
-    if session_id is None:
-        raise NotFound("difference", difference_id)
     told: dict[str, Any] = {"by": me.person_id, "reason": data.reason, "now": now}
     try:
         if data.resolution == "undo":
@@ -267,8 +276,65 @@ async def decide(
         else:
             await flow.resolve(database, ledger, difference_id, Resolution(data.resolution), **told)
     except clearing.ClearingError as refused:
+        if session_id is None:
+            return await _statements(database, problem_of(refused))
         return await _session(database, viewer, me, session_id, now, problem_of(refused))
-    return Redirect(f"{PAGE}/{session_id}#d-{difference_id}", status_code=303)
+    page = STATEMENTS if session_id is None else f"{PAGE}/{session_id}"
+    return Redirect(f"{page}#d-{difference_id}", status_code=303)
+
+
+@get(STATEMENTS, guards=[auth.clerk], include_in_schema=False)
+async def statements_page(
+    database: NamedDependency[Database],
+    viewer: NamedDependency[Viewer],
+    now: NamedDependency[datetime],
+) -> Template:
+    """Bank statements that were compared, and what differed. Reading it is logged."""
+    async with database.as_system() as db:
+        await people.log_read(db, viewer, "bank_statement", [], "đối soát", now=now)
+    return await _statements(database)
+
+
+async def _statements(database: Database, problem: Problem | None = None) -> Template:
+    async with database.as_system() as db:
+        found = await resolving.statements(db)
+        wrong = await resolving.statement_differences(db, limit=SHOWN_MAX)
+        owners = {one.owner_id for one in wrong} | {one.owner_id for one in found}
+        names = await _names(db, [one for one in owners if one])
+    context = {
+        "statements": found,
+        "differences": wrong,
+        "names": names,
+        "why": WHY_STATEMENT,
+        "do": DO,
+        "done": DONE,
+        "problem": problem,
+    }
+    status_code = problem.status if problem else 200
+    return Template("bank_statements.html", context=context, status_code=status_code)
+
+
+@post(STATEMENTS, guards=[auth.clerk], include_in_schema=False, status_code=303)
+async def load_statement(
+    data: Annotated[StatementForm, Body(media_type=RequestEncodingType.MULTI_PART)],
+    database: NamedDependency[Database],
+    me: NamedDependency[auth.SignedIn | None],
+    now: NamedDependency[datetime],
+) -> Response[Any]:
+    """A bank statement is compared, and what differs stands open."""
+    assert me is not None
+    try:
+        await payments.load_statement(
+            database.url,
+            await data.file.read(),
+            statement_id=ids.new(),
+            now=now,
+            account_no=data.account_no.strip(),
+            by=me.person_id,
+        )
+    except RecordUnreadable as wrong:
+        return await _statements(database, problem_of(wrong))
+    return Redirect(STATEMENTS, status_code=303)
 
 
 @post(PAGE + "/{session_id:uuid}/tien-ve/{owner_id:uuid}", guards=[auth.clerk],
@@ -409,6 +475,6 @@ _ACCOUNTS = text(
 )
 
 routers = [
-    sessions_page, load, session_page, approve, take_back, withdraw, decide, seen, instructions,
+    sessions_page, load, statements_page, load_statement, session_page, approve, take_back, withdraw, decide, seen, instructions,
     my_sessions, my_statement,
 ]  # fmt: skip

@@ -8,7 +8,7 @@ Cut off in between, `begin` with the same resolution gives the same plan again.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from payments.clearing.errors import DifferenceUnknown, ResolutionRefused
 from payments.clearing.posting import derived_id, toward
-from payments.clearing.tables import DifferenceChangeRow, DifferenceRow
+from payments.clearing.tables import BankStatementRow, DifferenceChangeRow, DifferenceRow
 from payments.confirmation import Confirmation
 from payments.ledger.orders import Order, Refund, Reversal
 from payments.reconciliation.classes import RESOLUTIONS, Class, Resolution
@@ -44,7 +44,7 @@ class KeptDifference(msgspec.Struct, frozen=True, kw_only=True):
     receipt_id: UUID | None
     class_: Class = msgspec.field(name="class")
     source: str
-    day: Any
+    day: date
     reference: str
     theirs_vnd: int | None
     ours_vnd: int | None
@@ -113,6 +113,47 @@ async def differences(
             col(DifferenceRow.day).desc(),
             col(DifferenceRow.seq),
         )
+        .limit(limit)
+        .execution_options(populate_existing=True)
+    )
+    return [_kept(row) for row in rows.all()]
+
+
+class KeptStatement(msgspec.Struct, frozen=True, kw_only=True):
+    """A bank statement that was compared and kept."""
+
+    id: UUID
+    format: str
+    account_no: str
+    owner_id: UUID | None
+    first_day: date
+    last_day: date
+    line_count: int
+    in_vnd: int
+    out_vnd: int
+    matched_count: int
+    loaded_at: datetime
+
+
+async def statements(db: AsyncSession, *, limit: int = 100) -> Sequence[KeptStatement]:
+    """The newest first."""
+    assert 0 < limit <= PAGE_MAX
+    rows = await db.exec(
+        select(BankStatementRow).order_by(col(BankStatementRow.loaded_at).desc()).limit(limit)
+    )
+    names = KeptStatement.__struct_fields__
+    return [KeptStatement(**{name: getattr(row, name) for name in names}) for row in rows.all()]
+
+
+async def statement_differences(
+    db: AsyncSession, *, limit: int = PAGE_MAX
+) -> Sequence[KeptDifference]:
+    """Differences of all bank statements; the open ones first, then newest first."""
+    assert 0 < limit <= PAGE_MAX
+    rows = await db.exec(
+        select(DifferenceRow)
+        .where(col(DifferenceRow.statement_id).is_not(None))
+        .order_by(col(DifferenceRow.state) == "resolved", col(DifferenceRow.day).desc())
         .limit(limit)
         .execution_options(populate_existing=True)
     )

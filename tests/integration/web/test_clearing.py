@@ -194,3 +194,35 @@ async def test_the_instructions_name_account_and_amount(as_, world, take, work, 
 
     assert lines[0] == "reference,name,bank_bin,account_no,amount_vnd"
     assert lines[1].endswith(",970436,9990001112223,84158")
+
+
+async def test_a_statement_line_nobody_told_of_is_recorded_with_one_tap(as_, world, database):
+    lines = (
+        "date,reference,amount,description,account\n2026-11-20,FT77,45000,ca phe,9990001112223\n"
+    )
+    files = {"file": ("sao-ke.csv", lines.encode(), "text/csv")}
+    page = "/doi-soat/sao-ke"
+
+    for _ in range(2):
+        assert (await as_("clerk").post(page, files=files)).status_code == 303
+    shown = (await as_("clerk").get(page)).text
+    link = shown.split('action="/doi-soat/phien/lech/')[1].split('"')[0]
+    done = await as_("clerk").post(f"{PAGE}/lech/{link}", data={"resolution": "record"})
+    after = (await as_("clerk").get(page)).text
+
+    assert "Sao kê có, chưa ai báo về." in shown
+    assert done.status_code == 303
+    assert "Đã ghi nhận" in after
+    async with database.as_system() as db:
+        since = datetime.fromisoformat("2026-11-19T00:00:00+00:00")
+        (receipt,) = await payments.receipts_of(db, world.vendor_id, since=since)
+    assert (receipt.amount_vnd, receipt.reference, receipt.gateway) == (45_000, "FT77", "statement")
+
+
+async def test_a_statement_nobody_can_read_says_so(as_):
+    files = {"file": ("sao-ke.csv", b"a;b\n1;2\n", "text/csv")}
+
+    answer = await as_("clerk").post("/doi-soat/sao-ke", files=files)
+
+    assert answer.status_code == 422
+    assert "No line names the columns" in answer.text

@@ -374,3 +374,42 @@ async def test_vendors_see_their_own_part_alone(database, vendor, other_vendor, 
     assert [one.pay_vnd for one in mine] == [84_158]
     assert (others, held, seen) == ([], [], [])
     assert len(statement.rows) == 1
+
+
+async def test_the_file_answers_a_refund_that_nobody_heard_the_end_of(
+    database, db, ledger, vendor, day, load
+):
+    row = await day.take(vendor.id, 85_000)
+    asked = payments.AskRefund(
+        id=ids.new(), owner_id=vendor.id, receipt_id=day.receipts[row.provider_txn_no],
+        amount_vnd=30_000, reason="hàng hỏng", road="acquired",
+    )  # fmt: skip
+    async with database.as_system() as system:
+        await payments.ask_refund(system, asked, now=LOADED_AT)
+    day.refund_row(row, 30_000)
+    session_id = (await load(day.file())).session_id
+    (wrong,) = await differences_of(database, session_id)
+
+    for _ in range(2):
+        await flow.resolve(
+            database, ledger, wrong.id, Resolution.RECORD, by=ANNA, reason="", now=LOADED_AT
+        )
+
+    assert await vendor.balances(db) == {"acquirer": 55_000, "sales": 85_000, "refunds": 30_000}
+    async with database.as_system() as system:
+        state = await system.execute(text("SELECT state FROM payments.refund_request"))
+        assert state.scalar_one() == "done"
+
+
+async def test_a_refund_nobody_asked_for_is_recorded_once(database, db, ledger, vendor, day, load):
+    row = await day.take(vendor.id, 85_000)
+    day.refund_row(row, 30_000)
+    session_id = (await load(day.file())).session_id
+    (wrong,) = await differences_of(database, session_id)
+    told = {"by": ANNA, "reason": "", "now": LOADED_AT}
+
+    await flow.resolve(database, ledger, wrong.id, Resolution.RECORD, **told)
+    await flow.undo(database, ledger, wrong.id, **told)
+    await flow.resolve(database, ledger, wrong.id, Resolution.RECORD, **told)
+
+    assert await vendor.balances(db) == {"acquirer": 55_000, "sales": 85_000, "refunds": 30_000}
