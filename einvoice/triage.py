@@ -195,9 +195,10 @@ def advise(case: Case) -> Advice:
     """What to do about a case. Raises: NotPossible for an earlier method the law now forbids."""
     if not case.faults:
         if case.asked_by_authority:
-            return replace(_notify(case), choices=(Action.EXPLAIN,), answer_by=case.answer_by)
+            explained = replace(_notify(case), choices=(Action.EXPLAIN,), answer_by=case.answer_by)
+            return replace(explained, needs=frozenset({Need.ERROR_NOTICE}))
         raise NotPossible("nothing is said to be wrong")
-    if case.state in ("rejected", "numbered"):
+    if case.state == "rejected":
         return Advice(choices=(Action.CORRECT_AND_RESEND,), source="C91 Điều 10")
     advice = _advice(case)
     if case.asked_by_authority:
@@ -218,9 +219,6 @@ def _advice(case: Case) -> Advice:
         choices = (_OF[case.earlier],)
     elif case.is_cash_register or case.is_registrable_asset:
         choices = (Action.REPLACE,)
-    only_replace = case.is_cash_register or case.is_registrable_asset
-    if only_replace and choices == (Action.ADJUST,):
-        choices = (Action.REPLACE,) if not case.is_cash_register else choices
     advice = _correction(case, choices)
     return _locked(advice) if len(choices) == 1 else advice
 

@@ -11,7 +11,7 @@ from einvoice.document import number_text
 from einvoice.errors import DocumentInvalid, EInvoiceError, RuleUnknown, SymbolInvalid
 from einvoice.identifiers import NUMBER_MAX, symbol_of, tax_id_doubt, tax_id_of, undashed
 from einvoice.inspection import corrections, money, signatures, structure
-from einvoice.inspection.reading import day, number, said, whole
+from einvoice.inspection.reading import day, number, number_of, said, whole
 from einvoice.inspection.report import Sheet
 from einvoice.inspection.signatures import NOBODY, Trust
 from einvoice.seal import VIETNAM, Place, Sealed
@@ -296,6 +296,8 @@ def _lookup(
     right["06"] = "" if payable is None else number_text(payable)
     names = {"01": "mã số thuế", "02": "mẫu số", "03": "ký hiệu", "04": "số", "05": "ngày lập",
              "06": "tổng tiền"}  # fmt: skip
+    if number_of(fields.get("06", "")) == payable:
+        fields["06"] = right["06"]
     off = [
         names[key]
         for key, value in right.items()

@@ -18,7 +18,11 @@ def said(node: etree._Element | None, path: str) -> str:
 
 def number(node: etree._Element | None, path: str) -> Decimal | None:
     """The number at a path, if it is one."""
-    text = said(node, path)
+    return number_of(said(node, path))
+
+
+def number_of(text: str) -> Decimal | None:
+    """A text as a number, if it is one."""
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 

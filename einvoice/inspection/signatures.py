@@ -12,6 +12,7 @@ from lxml import etree
 from einvoice import rules, seal
 from einvoice.errors import DocumentInvalid, EInvoiceError, SealInvalid
 from einvoice.identifiers import undashed
+from einvoice.keys import holder_of
 from einvoice.inspection.report import Sheet, SignatureView
 from einvoice.seal import DSIG, Place, Sealed
 
@@ -151,7 +152,12 @@ def _certificate(
     written = base.findtext(f"{place.holder}/{{{DSIG}}}Signature//{{{DSIG}}}X509SubjectName")
     if not (written or "").strip():
         sheet.wrong("signature.subject", "Chữ ký thiếu X509SubjectName.", place.holder, "", SOURCE)
-    elif not _same_name(written or "", certificate.subject):
+    elif _same_name(written or "", certificate.subject):
+        pass
+    elif _names(written or "", certificate):
+        sheet.doubt("signature.subject_form", "Tên người ký trong chữ ký viết khác cách viết trong "
+                    "chứng thư.", place.holder, source=SOURCE)  # fmt: skip
+    else:
         sheet.wrong("signature.subject", "Tên người ký ghi trong chữ ký khác tên trong chứng thư.",
                     place.holder, "Không dùng tài liệu này.", SOURCE)  # fmt: skip
     issuer = next(
@@ -200,6 +206,12 @@ def _same_name(written: str, subject: x509.Name) -> bool:
     return told == right
 
 
+def _names(written: str, certificate: x509.Certificate) -> bool:
+    """Whether a name of an unknown spelling at least has the holder's name and tax id in it."""
+    holder = holder_of(certificate)
+    return bool(holder) and holder in written and _common_name(certificate.subject) in written
+
+
 def _pairs(written: str) -> list[tuple[str, str]]:
     parts = re.split(r"(?<!\\)[,+;](?=\s*[A-Za-z0-9.]+\s*=)", written)
     found = []
@@ -220,7 +232,7 @@ def _plain(value: str) -> str:
 
 
 def is_same_person(one: str, other: str) -> bool:
-    """Whether two tax ids are of one seller: a branch signs with its own or the head's certificate."""
+    """Whether two tax ids are one, with or without the dash of a branch."""
     return bool(one) and undashed(one) == undashed(other)
 
 

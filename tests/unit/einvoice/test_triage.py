@@ -41,7 +41,8 @@ def case(*faults: Fault, **more: object) -> Case:
         (case(Fault.AMOUNT, earlier=Method.ADJUSTS), (Action.ADJUST,)),
         (case(Fault.AMOUNT, earlier=Method.REPLACES), (Action.REPLACE,)),
         (case(Fault.AMOUNT, state="rejected"), (Action.CORRECT_AND_RESEND,)),
-        (case(Fault.AMOUNT, state="numbered"), (Action.CORRECT_AND_RESEND,)),
+        (case(Fault.AMOUNT, state="numbered"), BOTH),
+        (case(Fault.AMOUNT, earlier=Method.ADJUSTS, is_cash_register=True), (Action.ADJUST,)),
         (case(asked_by_authority=True), (Action.EXPLAIN,)),
     ],
 )

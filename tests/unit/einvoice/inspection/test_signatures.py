@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.x509.oid import NameOID
 
@@ -210,3 +210,64 @@ def test_the_report_names_who_signed_and_when_in_local_time(company):
 
     assert (view["tax_id"], view["name"]) == (COMPANY, "Công ty Ví Dụ")
     assert view["signed_at"] == "2026-11-23T09:15:00+07:00"
+
+
+# ── Seals made by other tools ───────────────────────────────────────────────────────────────────
+
+FOREIGN = """<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#" Id="seller">
+  <ds:SignedInfo>
+    <ds:CanonicalizationMethod Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315"/>
+    <ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/>
+    <ds:Reference URI="#data"><ds:Transforms>
+      <ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/>
+      <ds:Transform Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315"/></ds:Transforms>
+      <ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><ds:DigestValue/></ds:Reference>
+    <ds:Reference URI="#{signed}" Type="http://www.w3.org/2000/09/xmldsig#SignatureProperties">
+      <ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><ds:DigestValue/></ds:Reference>
+  </ds:SignedInfo>
+  <ds:SignatureValue/>
+  <ds:KeyInfo><ds:X509Data><ds:X509SubjectName>{subject}</ds:X509SubjectName>
+    <ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>
+  <ds:Object Id="box"><ds:SignatureProperties Id="properties">
+    <ds:SignatureProperty Target="{target}"><ds:SigningTime>2026-11-23T09:15:00</ds:SigningTime>
+    </ds:SignatureProperty></ds:SignatureProperties></ds:Object>
+</ds:Signature>"""
+
+
+def sealed_by_xmlsec(signer: keys.KeySigner, signed: str, target: str) -> bytes:
+    """Another tool's habits: a prefix, line feeds, .NET's order of names, its own Ids."""
+    xmlsec = pytest.importorskip("xmlsec", reason="python xmlsec is not installed")
+    der = signer.certificate.public_bytes(serialization.Encoding.DER)
+    signature = FOREIGN.format(
+        signed=signed, target=target, certificate=base64.encodebytes(der).decode(),
+        subject="C=VN, CN=Hộ Ví Dụ, OID.0.9.2342.19200300.100.1.1=MST:038190000123",
+    )  # fmt: skip
+    xml = document.write(food_stall_invoice()).decode().replace("HD2C26MAA123", "data")
+    xml = xml.replace("<DSCKS/>", f"<DSCKS><NBan>{signature}</NBan></DSCKS>")
+    root = markup.etree.fromstring(xml.encode())
+    xmlsec.tree.add_ids(root, ["Id"])
+    context = xmlsec.SignatureContext()
+    pem = signer.key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    context.key = xmlsec.Key.from_memory(pem, xmlsec.constants.KeyDataFormatPem)
+    context.sign(root.find(".//{*}Signature"))
+    return markup.etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+
+
+@pytest.mark.parametrize("signed", ["box", "properties"])
+@pytest.mark.parametrize("target", ["#seller", "signatureProperties", ""])
+def test_seals_of_other_tools_hold(signer, signed, target):
+    report = inspection.inspect(sealed_by_xmlsec(signer, signed, target), now=NOW)
+
+    assert report.codes() == []
+    assert report.sheet.signatures[0].signed_at.isoformat() == "2026-11-23T09:15:00+07:00"
+
+
+def test_a_signing_time_outside_what_is_signed_does_not_count(signer):
+    xml = sealed_by_xmlsec(signer, "properties", "#seller")
+    changed = xml.replace(b'Id="properties"', b'Id="other"').replace(
+        b'Id="box"', b'Id="properties"'
+    )
+
+    assert any(code.startswith("signature.NBan") for code in findings(changed))
