@@ -42,8 +42,14 @@ SAID = {
     "waiting": "đang chờ gửi",
     "delivered": "đã nhận",
     "given_up": "thôi gửi",
+    "sepay": "SePay, ký HMAC",
+    "sepay_key": "SePay, khóa API",
+    "casso": "Casso V2",
+    "casso_v1": "Casso V1",
+    "payos": "payOS",
+    "signed": "Ngân hàng ký trực tiếp",
 }
-"""Faults and states of notices, as pages say them."""
+"""Faults, states and forms of notices, as pages say them."""
 FILES = {
     "partner.css": "text/css",
     "bank.js": "text/javascript",
