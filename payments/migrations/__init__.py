@@ -2,17 +2,17 @@
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from payments.clearing import tables as _clearing
 from payments.suspense import tables as _suspense
 from payments.tables import Base
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 assert _clearing
 assert _suspense  # their tables are part of the schema
@@ -23,6 +23,8 @@ _PARTITION = re.compile(r"^(transfer|receipt)_(p\d{4}_\d{2}|rest)$")
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
     """Bring schema `payments` to `revision`; safe to repeat. The caller commits."""
+    from alembic import command  # slow to import, and who only imports the library never migrates
+
     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
     command.upgrade(_config(connection), revision)
 
@@ -39,6 +41,9 @@ async def migrate(url: str) -> None:
 
 def differences(connection: Connection) -> list[object]:
     """What the tables in code have and the migrated database has not, or the reverse."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
     context = MigrationContext.configure(
         connection,
         opts={
@@ -51,7 +56,9 @@ def differences(connection: Connection) -> list[object]:
     return list(compare_metadata(context, Base.metadata))
 
 
-def _config(connection: Connection) -> Config:
+def _config(connection: Connection) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.set_main_option("path_separator", "os")
