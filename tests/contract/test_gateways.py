@@ -227,6 +227,16 @@ def test_what_is_no_notice_is_refused_by_name(subject, gateway, payload: bytes) 
         gateway.verify(subject.sign(payload, SECRET, NOW), NOW)
 
 
+@pytest.mark.parametrize("subject", **those(lambda one: one.is_json))
+def test_a_notice_in_another_encoding_is_refused(subject, gateway) -> None:
+    usual = subject.payload(subject.knows_amount, {})
+    latin = usual.replace(b"CHOK7M2QX", b"CHOK7M2QX \xe9")
+
+    for payload in (latin, usual.decode().encode("utf-16"), b"\xef\xbb\xbf" + usual):
+        with pytest.raises((NoticeForged, NoticeMalformed)):
+            gateway.verify(subject.sign(payload, SECRET, NOW), NOW)
+
+
 @pytest.mark.parametrize(
     "amount",
     ["1000000000000000000", "1e18", "1e400", "0.5", "85000.5", "1e-3", "null", "true", '"NaN"',
