@@ -5,6 +5,7 @@ Source: Circular 91/2026, Art. 6; fields of QĐ 1510/QĐ-TCT, item on registrati
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import IntEnum, StrEnum
 
 from cryptography import x509
 
@@ -15,9 +16,36 @@ from einvoice.keys import Signer
 from einvoice.markup import tag, text_tag
 
 
+class Form(StrEnum):
+    """HTHDon: which invoices the seller will use. The value is the tag."""
+
+    WITH_CODE = "CMa"
+    AT_TILL = "CMTMTTien"
+    WITHOUT_CODE = "KCMa"
+
+
+class Type(StrEnum):
+    """LHDSDung: which kinds of invoice. The value is the tag."""
+
+    VAT = "HDGTGT"
+    SALES = "HDBHang"
+    PUBLIC_ASSETS = "HDBTSCong"
+    NATIONAL_RESERVE = "HDBHDTQGia"
+    OTHER = "HDKhac"
+    DOCUMENTS = "CTu"
+
+
+class CertificateAction(IntEnum):
+    """HThuc of a certificate."""
+
+    ADD = 1
+    RENEW = 2
+    STOP = 3
+
+
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """What a household says when it registers for cash-register invoices with code."""
+    """What a seller says when it registers: by itself a household's cash-register invoices with code."""
 
     seller: Seller
     office_name: str
@@ -26,6 +54,15 @@ class Registration:
     contact: str
     place: str
     on: date
+    is_change: bool = False
+    """HThuc 2: changes an earlier registration."""
+    invoice_forms: frozenset[Form] = frozenset({Form.AT_TILL})
+    types: frozenset[Type] = frozenset({Type.SALES})
+    directly: bool = False
+    """Sends its data itself (CDLTTDCQT) instead of through a provider (CDLQTCTN)."""
+    in_difficult_area: bool = False
+    """NNTDBKKhan: the service is free for twelve months. Source: Decree 254/2026, Art. 11."""
+    certificate_action: CertificateAction = CertificateAction.ADD
 
 
 def registration_message(
@@ -36,7 +73,9 @@ def registration_message(
     Raises: MessageTooLarge.
     """
     assert header.kind == REGISTER
-    data = tag("DLTKhai", _form_head(form), _form_body(signer.certificate), Id=f"TK{header.code}")
+    data = tag(
+        "DLTKhai", _form_head(form), _form_body(form, signer.certificate), Id=f"TK{header.code}"
+    )
     form_bytes = f"<TKhai>{data}<DSCKS/></TKhai>".encode()
     return message(header, seal.sign(form_bytes, seal.TAXPAYER, signer, signed_at).decode())
 
@@ -48,7 +87,7 @@ def _form_head(form: Registration) -> str:
         text_tag("PBan", "2.1.0"),
         text_tag("MSo", "01/ĐKTĐ-HĐĐT"),
         text_tag("Ten", "Tờ khai đăng ký/thay đổi thông tin sử dụng hóa đơn điện tử"),
-        text_tag("HThuc", "1"),
+        text_tag("HThuc", "2" if form.is_change else "1"),
         text_tag("TNNT", seller.name),
         text_tag("MST", seller.tax_id),
         text_tag("CQTQLy", form.office_name),
@@ -62,16 +101,22 @@ def _form_head(form: Registration) -> str:
     )
 
 
-def _form_body(certificate: x509.Certificate) -> str:
+def _form_body(form: Registration, certificate: x509.Certificate) -> str:
     def flags(name: str, **values: int) -> str:
-        return tag(name, *(text_tag(key, str(value)) for key, value in values.items()))
+        return tag(name, *(text_tag(key, str(int(value))) for key, value in values.items()))
 
     return tag(
         "NDTKhai",
-        flags("HTHDon", CMa=0, CMTMTTien=1, KCMa=0),
-        flags("HTGDLHDDT", NNTDBKKhan=0, NNTKTDNUBND=0, CDLTTDCQT=0, CDLQTCTN=1),
+        flags("HTHDon", **{one.value: one in form.invoice_forms for one in Form}),
+        flags(
+            "HTGDLHDDT",
+            NNTDBKKhan=form.in_difficult_area,
+            NNTKTDNUBND=0,
+            CDLTTDCQT=form.directly,
+            CDLQTCTN=not form.directly,
+        ),
         flags("PThuc", CDDu=1, CBTHop=0),
-        flags("LHDSDung", HDGTGT=0, HDBHang=1, HDBTSCong=0, HDBHDTQGia=0, HDKhac=0, CTu=0),
+        flags("LHDSDung", **{one.value: one in form.types for one in Type}),
         tag(
             "DSCTSSDung",
             tag(
@@ -81,7 +126,7 @@ def _form_body(certificate: x509.Certificate) -> str:
                 text_tag("Seri", f"{certificate.serial_number:x}"),
                 text_tag("TNgay", written_time(certificate.not_valid_before_utc)),
                 text_tag("DNgay", written_time(certificate.not_valid_after_utc)),
-                text_tag("HThuc", "1"),
+                text_tag("HThuc", str(int(form.certificate_action))),
             ),
         ),
     )

@@ -12,8 +12,8 @@ from lxml import etree
 from einvoice import rules, seal
 from einvoice.errors import DocumentInvalid, EInvoiceError, SealInvalid
 from einvoice.identifiers import undashed
-from einvoice.keys import holder_of
 from einvoice.inspection.report import Sheet, SignatureView
+from einvoice.keys import holder_of
 from einvoice.seal import DSIG, Place, Sealed
 
 SOURCE = "F1510"

@@ -163,7 +163,7 @@ class Memory:
     def _keep(self, one: memory.KnownInvoice, now: datetime) -> None:
         self._store.run(
             "INSERT INTO invoice VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            *one.key, one.digest, one.code, one.payable_vnd,
+            *one.key, one.digest, one.code or _no_code(one.key), one.payable_vnd,
             json.dumps(one.corrects) if one.corrects else "", int(one.method or 0),
             int(one.is_late), now.isoformat(),
         )  # fmt: skip
@@ -181,6 +181,11 @@ class Memory:
             answer.code, answer.digest, header.kind, header.tax_id, header.count, now.isoformat(),
             ", ".join(results), body, json.dumps(replies),
         )  # fmt: skip
+
+
+def _no_code(key: memory.InvoiceKey) -> str:
+    """What stands in the column of codes for an invoice without one: no code looks like it."""
+    return "-" + "/".join(map(str, key))
 
 
 class Tax:

@@ -8,10 +8,12 @@ import pytest
 from cryptography import x509
 
 import einvoice
-from einvoice import envelope
+from einvoice import envelope, memory
 from einvoice.errors import AuthorityUnavailable
 from einvoice.transmission import Outcome
 from market import clock, ids
+from market.simulators import tax
+from market.simulators.state import Store
 from market.simulators.tax import TaxConfig, create_app
 from tests.integration.einvoice.conftest import (
     OWNER_ID,
@@ -237,3 +239,16 @@ async def test_it_runs_as_a_process_of_its_own(process, tmp_path, trading):
         await trading.pull(authority)
 
     assert await trading.state_of(issued) == "accepted"
+
+
+def test_invoices_without_code_are_remembered_one_by_one(tmp_path):
+    store = Store(tmp_path / "tax.sqlite3", tax._SCHEMA)
+    remembered = tax.Memory(store)
+    keys_ = [("038190000123", 2, "K26TAA", number) for number in (1, 2)]
+
+    for key in keys_:
+        known = memory.KnownInvoice(key=key, digest="x", code="", payable_vnd=1)
+        remembered.remember(memory.Answer(b"", invoices=(known,)), b"", clock.now())
+
+    assert all(remembered.invoice(key) is not None for key in keys_)
+    assert store.row("SELECT count(*) AS n FROM invoice")["n"] == 2
