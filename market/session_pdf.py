@@ -21,6 +21,7 @@ def N_(text: str) -> str:  # noqa: N802 - the customary name of the marker
     """Marks a sentence for the catalogue."""
     return text
 
+
 REGULAR, BOLD = "BeVietnamPro", "BeVietnamPro-Bold"
 VIETNAM = timezone(timedelta(hours=7))
 MARGIN, LINE = 16 * mm, 13.0
@@ -68,7 +69,7 @@ class _Page:
         self._pair(t("Cổng thanh toán chuyển cho bạn"), vnd(told.pay_vnd), BOLD)
         self._y -= LINE
         self._head = (
-            t("Lúc"), t("Loại"), t("Số giao dịch"), t("Số tiền"), t("Phí"), t("VAT của phí"), t("Còn lại"),
+            t("Lúc"), t("Loại"), t("Số giao dịch"), t("Số tiền"), t("Phí"), "VAT", t("Còn lại"),
         )  # fmt: skip
         self._row(self._head, BOLD)
         kinds = {
@@ -104,10 +105,10 @@ class _Page:
         for held in statement.held:
             since = held.opened_at.astimezone(VIETNAM)
             self._pair(
-                f"{held.day:%d/%m/%Y} · {held.reference} · {why(held.class_)}"
-                f" ({self._('từ ngày')} {since:%d/%m/%Y})",
+                f"{held.day:%d/%m/%Y} · {held.reference} · {self._('giữ từ ngày')} {since:%d/%m/%Y}",
                 vnd(held.held_vnd),
             )
+            self._text(f"    {why(held.class_)}", REGULAR, BODY)
 
     def _text(self, text: str, font: str, size: float) -> None:
         self._need(size * 1.6)

@@ -69,6 +69,24 @@ DONE = {
     "came_later": N_("Đã có trong tệp sau"),
     "undo": N_("Đang làm lại"),
 }
+WHY_FILE = {
+    "record_encoding": N_("Tệp không phải UTF-8. Lưu lại dạng UTF-8 rồi nạp lại."),
+    "record_columns": N_("Dòng đầu thiếu hoặc sai tên cột. Xin đúng mẫu tệp."),
+    "record_amount": N_("Số tiền sai: chỉ viết chữ số, đồng tròn, đúng dấu cộng trừ."),
+    "record_currency": N_("Tiền không phải đồng Việt Nam."),
+    "record_sum": N_("Cộng lại không đúng. Xin bên gửi sửa tệp."),
+    "record_day": N_("Dòng này của ngày khác. Mỗi tệp một ngày."),
+    "record_doubled": N_("Số thứ tự có hai lần. Xin lại tệp."),
+    "record_cut": N_("Tệp bị cắt mất phần cuối hoặc thiếu ô. Xin lại tệp."),
+    "record_trailer": N_(
+        "Dòng tổng không khớp với các dòng. Tệp đã bị sửa hoặc hỏng, xin lại tệp."
+    ),
+    "record_empty": N_("Tệp không có dòng nào."),
+    "record_too_large": N_("Tệp quá lớn. Xin tệp từng ngày."),
+    "record_unlike": N_("Quá nhiều dòng lệch: có đúng tệp của ngày và cổng này không?"),
+    "format_unknown": N_("Chưa biết mẫu sao kê này. Dùng CSV của ngân hàng, MT940 hoặc camt.053."),
+    "record_cell": N_("Một ô không đọc được. Xin bên gửi sửa tệp."),
+}
 
 tells(RecordUnreadable, 422, "Tệp không dùng được. Chưa có gì được ghi. Xem chi tiết bên dưới.")
 tells(ReconciliationBusy, 409, "Đang đối chiếu một tệp khác. Thử lại sau một phút.")
@@ -125,7 +143,9 @@ async def _sessions(
 ) -> Template:
     async with database.as_system() as db:
         found = await clearing.sessions(db)
-    context = {"sessions": found, "states": STATES, "problem": problem}
+    context = {
+        "sessions": found, "states": STATES, "problem": problem, "why_file": WHY_FILE,
+    }  # fmt: skip
     return Template("settlement_sessions.html", context=context, status_code=status_code)
 
 
@@ -306,6 +326,7 @@ async def _statements(database: Database, problem: Problem | None = None) -> Tem
         "differences": wrong,
         "names": names,
         "why": WHY_STATEMENT,
+        "why_file": WHY_FILE,
         "do": DO,
         "done": DONE,
         "problem": problem,
