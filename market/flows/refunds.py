@@ -164,7 +164,7 @@ async def suspense_resolved(db: AsyncSession, event: Event, now: datetime) -> No
             to = Recipient("", payer.account_no, payer.name) if payer else Recipient()
             with suppress(payments.NotRefundable):  # no API there: a person gives it back
                 await ask_by_receipt(
-                    db, what, UUID(data["decision_id"]), due_vnd, data["reason"],
+                    db, what, _refund_of(data["decision_id"]), due_vnd, data["reason"],
                     UUID(data["decided_by"]), to, now=now,
                 )  # fmt: skip
             return
@@ -173,7 +173,14 @@ async def suspense_resolved(db: AsyncSession, event: Event, now: datetime) -> No
 async def suspense_undone(db: AsyncSession, event: Event, now: datetime) -> None:
     """Reaction: that decision was taken back; its refund as well, if it has not left."""
     with suppress(payments.RefundUnknown, payments.RefundFinal):
-        await payments.withdraw_refund(db, UUID(event.data["undoes_id"]), now=now)
+        await payments.withdraw_refund(db, _refund_of(event.data["undoes_id"]), now=now)
+
+
+def _refund_of(decision_id: str) -> UUID:
+    """The id of the refund that follows from a decision; the decision's own transfers have those
+    beside it.
+    """
+    return UUID(int=UUID(decision_id).int ^ (1 << 16))
 
 
 async def refund_moved(db: AsyncSession, event: Event, now: datetime) -> None:

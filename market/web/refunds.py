@@ -148,6 +148,22 @@ async def refund_page(
     return Template("refund.html", context=context)
 
 
+@get("/ban-hang/{stall_id:uuid}/hoan-tien", guards=[auth.owner_of_stall], include_in_schema=False)
+async def own_page(
+    stall_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    viewer: NamedDependency[Viewer],
+) -> Template:
+    """One's own refunds that have not ended: what is still to be transferred comes first."""
+    async with database.as_viewer(viewer) as db:
+        found = await payments.refunds_open(db)
+        stall = await sales.stall_place(db, stall_id)
+    to_do = sorted(
+        found, key=lambda one: (one.road != "direct" or one.state != "asked", one.asked_at)
+    )
+    return Template("refunds_own.html", context={"stall": stall, "refunds": to_do})
+
+
 @post(
     "/ban-hang/{stall_id:uuid}/hoan-tien/{sale_id:uuid}",
     guards=[auth.owner_of_stall],
@@ -188,12 +204,11 @@ async def one_page(
 ) -> Template:
     """How one refund stands; by hand, the transfer to make: code, account, amount, memo."""
     async with database.as_viewer(viewer) as db:
-        sale = await _sale(db, sale_id, stall_id)
-        refund = await _refund(db, refund_id, sale)
+        refund = await _refund(db, refund_id, sale_id)
         stall = await sales.stall_place(db, stall_id)
     context = {
         "stall": stall,
-        "sale": sale,
+        "sale_id": sale_id,
         "refund": refund,
         "why": WHY,
         "bank": banks.bank(refund.to_bank_bin).short_name if refund.to_bank_bin else "",
@@ -219,8 +234,7 @@ async def act(
 ) -> Redirect:
     """“da-chuyen”: the transfer was made. “thoi”: it is not wanted any more."""
     async with database.as_viewer(viewer) as db:
-        sale = await _sale(db, sale_id, stall_id)
-        await _refund(db, refund_id, sale)
+        await _refund(db, refund_id, sale_id)
         if what == "da-chuyen":
             await payments.say_sent(db, refund_id, now=now)
         elif what == "thoi":
@@ -323,9 +337,10 @@ async def _sale(db: AsyncSession, sale_id: UUID, stall_id: UUID | None = None) -
     return sale
 
 
-async def _refund(db: AsyncSession, refund_id: UUID, sale: SaleRow) -> RefundRequest:
+async def _refund(db: AsyncSession, refund_id: UUID, sale_id: UUID) -> RefundRequest:
+    """One's own refund; what it gives back was a sale's, or by itself a receipt."""
     refund = await payments.refund_request(db, refund_id)
-    if refund is None or (sale.payment_id or sale.id) not in {refund.payment_id, refund.receipt_id}:
+    if refund is None or sale_id not in {refund.payment_id, refund.receipt_id}:
         raise payments.RefundUnknown(refund_id)
     return refund
 
@@ -360,6 +375,7 @@ def _id(given: str) -> UUID:
 
 routers: list[Any] = [
     refund_page,
+    own_page,
     ask_on_page,
     one_page,
     act,

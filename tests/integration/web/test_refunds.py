@@ -20,6 +20,7 @@ import payments
 from market import clock, ids
 from market.flows import JOBS, Context
 from market.settings import as_environment
+from payments import suspense
 
 WINDOW = timedelta(minutes=5, seconds=1)
 ASKED = text("SELECT asked_count FROM market.gateway_attempt")
@@ -359,3 +360,53 @@ async def test_the_clerk_sees_what_has_a_problem_first_and_lets_it_go_on(
     assert "100000" in page.text
     assert done.status_code == 303
     assert "100000" not in after.text
+
+
+async def test_waiting_money_that_shall_go_back_is_asked_for_by_itself(
+    open_sale, notify, follow, work, as_, world, database, refunds_of, given_back_vnd
+):
+    sale = await open_sale(amount_vnd=64_000)
+    await as_("vendor").post(f"/api/sales/{sale['sale_id']}/cancel")
+    await notify(f"{sale['memo']}.CT tu 0123456789 NGUYEN VAN A toi 9 X", 64_000)
+    await follow()
+    await decide_to_give_back(database, sale)
+    await follow()
+
+    [asked] = (await refunds_of(sale))["refunds"]
+    own = f"/ban-hang/{world.stall_id}/hoan-tien"
+    listed = await as_("vendor").get(own, headers={"accept": "text/html"})
+    guide = await as_("vendor").get(
+        f"{own}/{sale['payment_id']}/{asked['refund_id']}", headers={"accept": "text/html"}
+    )
+    await notify(asked["code"], 64_000, transferType="out")
+    await follow()
+    await work("book_refunds")
+
+    assert f"{own}/{sale['payment_id']}/{asked['refund_id']}" in listed.text
+    assert "0123456789" in guide.text
+    [ended] = (await refunds_of(sale))["refunds"]
+    assert (ended["state"], ended["problem"]) == ("done", "")
+    assert await given_back_vnd() == 0  # it never was takings
+    assert (await payments.audit(database.url)).problems == ()
+
+
+async def decide_to_give_back(database, sale):
+    """As the vendor does on the page of waiting money."""
+    async with database.as_system() as db:
+        [receipt] = await payments.receipts_for(db, sale["payment_id"])
+        case = await suspense.case(db, receipt.id)
+        command = suspense.Resolve(
+            decision_id=ids.new(),
+            receipt_id=receipt.id,
+            version=case.version,
+            parts=(suspense.Part(kind="refund_due", amount_vnd=64_000),),
+            decided_by=ids.new(),
+            reason="Khách trả nhầm",
+        )
+        planned = await suspense.plan(db, command, now=clock.now())
+    ledger = payments.Ledger(database.url)
+    await ledger.start()
+    outcomes = await suspense.carry_out(ledger, planned)
+    await ledger.close()
+    async with database.as_system() as db:
+        await suspense.finish(db, planned.id, outcomes, now=clock.now())
