@@ -57,6 +57,7 @@ from einvoice.keys import (
     signer_from_pkcs12,
 )
 from einvoice.notices import ErrorNotice, WrongInvoice, error_message
+from einvoice.notification import notify_error
 from einvoice.pdf import A4, ROLL_80, pdf_of
 from einvoice.registration import (
     RegistrationState,
@@ -172,6 +173,7 @@ __all__ = [
     "make_key",
     "migrate",
     "name_buyer",
+    "notify_error",
     "pdf_of",
     "prepare",
     "pulled_to",

@@ -21,7 +21,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from einvoice import envelope, registration, rules, seal
+from einvoice import envelope, notices, registration, rules, seal
 from einvoice.authority import PulledReply
 from einvoice.envelope import Finding, Header, Message, Reason
 from einvoice.errors import DocumentInvalid, InvoiceNotFound, NotCorrectable, SealInvalid
@@ -253,7 +253,7 @@ async def record_reply(
 ) -> Receipt:
     """Take in one reply of the authority and move the message and its invoices on.
 
-    With `pinned`, notices (102, 103, 204) must be signed with that certificate; a 999 is never signed
+    With `pinned`, notices (102, 103, 204, 301) must be signed with that certificate; a 999 is never signed
     and is believed because it names the unguessable id of our message.
     Raises: DocumentInvalid, SealInvalid.
     """
@@ -367,6 +367,8 @@ def _fits(asked: int, answered: int) -> bool:
     answers = {
         envelope.REGISTER: (envelope.REGISTRATION_RECEIVED, envelope.REGISTRATION_DECIDED),
         envelope.CASH_REGISTER_INVOICES: (envelope.CHECK_RESULT,),
+        notices.ERROR: (notices.RESULT,),
+        notices.ERROR_AT_TILL: (notices.RESULT,),
     }
     return answered in answers.get(asked, ())
 
