@@ -58,6 +58,7 @@ MODULES = (
     "operators",
     "receipts",
     "clearing",
+    "my_settlements",
     "refunds",
     "suspense",
     "webhooks",

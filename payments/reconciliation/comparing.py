@@ -15,7 +15,7 @@ import asyncpg
 import msgspec
 
 from payments.clearing.fees import ANY_BANK, FeeSchedule, schedules_of
-from payments.reconciliation import classes
+from payments.reconciliation import classes, queries
 from payments.reconciliation.classes import Class, Difference, Ours, Theirs
 from payments.reconciliation.errors import ReconciliationBusy, RecordUnlike
 from payments.reconciliation.provider_file import SUCCEEDED, Sums
@@ -185,7 +185,7 @@ class _Finder:
         """Rows whose difference is named already: the first reason counts."""
 
     async def find(self) -> "_Finder":
-        rows = await self._db.fetch(_JOIN, *self._asked(), DIFFERENCE_COUNT_MAX + 1)
+        rows = await self._db.fetch(queries.JOIN, *self._asked(), DIFFERENCE_COUNT_MAX + 1)
         if len(rows) > DIFFERENCE_COUNT_MAX:
             raise RecordUnlike(
                 f"More than {DIFFERENCE_COUNT_MAX} of {self._staged.sums.row_count} rows differ.",
@@ -198,7 +198,7 @@ class _Finder:
         for row in agreeing:
             self._tell(_theirs(row), _ours(row))
         await self._left(theirs_left, ours_left)
-        others = await self._db.fetch(_OTHERS, DIFFERENCE_COUNT_MAX + 1)
+        others = await self._db.fetch(queries.OTHERS, DIFFERENCE_COUNT_MAX + 1)
         for theirs, ours, wrong in await compare_others(
             self._db, self._acquirer, self._staged.day, [_theirs(row) for row in others]
         ):
@@ -242,18 +242,20 @@ class _Finder:
 
     async def _doubled(self, theirs_left: int, ours_left: int) -> None:
         """Rows that stand twice: in this file, seen by counting, or in a session before."""
-        ours_count = await self._db.fetchval(_OURS, self._acquirer, self._staged.day, NOT_TAKEN)
+        ours_count = await self._db.fetchval(
+            queries.OURS, self._acquirer, self._staged.day, NOT_TAKEN
+        )
         if self._staged.payment_count - theirs_left != ours_count - ours_left:
-            for row in await self._db.fetch(_DOUBLED, list(SUCCEEDED)):
+            for row in await self._db.fetch(queries.DOUBLED, list(SUCCEEDED)):
                 theirs, ours = _theirs(row), await self._of_number(row["number"])
                 self._told.add(theirs.seq)
                 self.differences.append(classes.of_class(Class.DUPLICATE, theirs, ours))
                 self._assign(theirs, ours)
         near = await self._db.fetch(
-            _SESSIONS_NEAR, self._acquirer, self._staged.day, *_window(self._staged.day)
+            queries.SESSIONS_NEAR, self._acquirer, self._staged.day, *_window(self._staged.day)
         )
         if near:
-            for row in await self._db.fetch(_SETTLED_NEAR, [one["id"] for one in near]):
+            for row in await self._db.fetch(queries.SETTLED_NEAR, [one["id"] for one in near]):
                 self._tell(_theirs(row), _ours_or_none(row), before=row["before"])
 
     async def _of_number(self, number: str) -> Ours | None:
@@ -296,7 +298,7 @@ class _Finder:
     async def _lost(self, rows: Sequence[Theirs]) -> None:
         """Rows of payments that we asked for and never heard of: their owner is known all the same."""
         asked = {one.seq: _uuid(classes.own_reference(one.txn_ref)) for one in rows}
-        found = await self._db.fetch(_PAYMENTS, [one for one in asked.values() if one])
+        found = await self._db.fetch(queries.PAYMENTS, [one for one in asked.values() if one])
         owners = {row["id"]: row["owner_id"] for row in found}
         for one in rows:
             self._tell(one, None)
@@ -310,14 +312,14 @@ class _Finder:
         if not numbers:
             return {}
         rows = await self._db.fetch(
-            _RECEIPTS, self._acquirer, *_window(self._staged.day), numbers, NOT_TAKEN
+            queries.RECEIPTS, self._acquirer, *_window(self._staged.day), numbers, NOT_TAKEN
         )
         return {row["provider_id"]: _ours(row) for row in rows}
 
     async def _settled(self, numbers: list[str]) -> dict[str, date]:
         if not numbers:
             return {}
-        rows = await self._db.fetch(_SETTLED, self._acquirer, self._staged.day, numbers)
+        rows = await self._db.fetch(queries.SETTLED, self._acquirer, self._staged.day, numbers)
         return {row["provider_txn_no"]: row["day"] for row in rows}
 
 
@@ -363,89 +365,3 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-_ROW = """f.seq, f.txn_type, f.txn_ref, f.provider_txn_no AS number,
-    f.original_provider_txn_no AS original, f.status, f.amount, f.fee, f.fee_vat, f.net_amount,
-    f.txn_time"""
-_RECEIPT = "o.id, o.owner_id, o.provider_id, o.payment_ref, o.amount_vnd, o.occurred_at"
-
-# Reads, locks nothing. Everything that agrees to the đồng is left out here, so little comes back.
-_JOIN = f"""
-SELECT {_ROW}, f.fee_expected, f.vat_expected, {_RECEIPT}
-FROM (
-    SELECT f.*, (f.fee_expected * f.vat_points + 5000) / 10000 AS vat_expected
-    FROM (
-        SELECT f.*, s.vat_points, LEAST(GREATEST(
-            (f.amount * s.points + 5000) / 10000 + s.fixed, s.least), s.most) AS fee_expected
-        FROM payments.staging f
-        LEFT JOIN unnest($5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
-                         $10::bigint[]) AS s (code, points, fixed, least, most, vat_points)
-            ON s.code = CASE WHEN f.bank_code = ANY ($5::text[]) THEN f.bank_code ELSE $11 END
-        WHERE f.txn_type = 'PAYMENT'
-    ) f
-) f
-FULL JOIN (
-    SELECT id, owner_id, provider_id, payment_ref, amount_vnd, occurred_at FROM payments.receipt
-    WHERE business_date = $2 AND gateway = $1 AND direction = 'in' AND outcome <> ALL ($3::text[])
-) o ON o.provider_id = f.provider_txn_no
-WHERE f.seq IS NULL OR o.id IS NULL OR f.amount <> o.amount_vnd
-   OR (f.status = ANY ($4::text[])) IS NOT TRUE
-   OR f.fee <> f.fee_expected OR f.fee_vat <> f.vat_expected
-LIMIT $12
-"""  # noqa: S608 - lists of columns
-
-_OTHERS = f"""
-SELECT {_ROW}, NULL::bigint AS fee_expected, NULL::bigint AS vat_expected
-FROM payments.staging f WHERE f.txn_type <> 'PAYMENT' ORDER BY f.seq LIMIT $1
-"""  # noqa: S608 - lists of columns
-
-_OURS = """
-SELECT count(*) FROM payments.receipt
-WHERE business_date = $2 AND gateway = $1 AND direction = 'in' AND outcome <> ALL ($3::text[])
-"""
-
-# The second and later rows of one number; the first that succeeded, else the first, is the row.
-_DOUBLED = f"""
-SELECT {_ROW}, NULL::bigint AS fee_expected, NULL::bigint AS vat_expected
-FROM (
-    SELECT f.*, row_number() OVER (
-        PARTITION BY provider_txn_no ORDER BY (status = ANY ($1::text[])) IS NOT TRUE, seq) AS place
-    FROM payments.staging f
-    WHERE f.txn_type = 'PAYMENT' AND f.provider_txn_no IN (
-        SELECT provider_txn_no FROM payments.staging WHERE txn_type = 'PAYMENT'
-        GROUP BY 1 HAVING count(*) > 1)
-) f WHERE f.place > 1 ORDER BY f.seq
-"""  # noqa: S608 - lists of columns
-
-_SESSIONS_NEAR = """
-SELECT id FROM payments.settlement_session
-WHERE acquirer = $1 AND day <> $2 AND day BETWEEN $3 AND $4 AND state <> 'withdrawn'
-"""
-
-_SETTLED_NEAR = f"""
-SELECT {_ROW}, NULL::bigint AS fee_expected, NULL::bigint AS vat_expected, s.day AS before,
-       s.receipt_id AS id, s.owner_id, s.provider_txn_no AS provider_id, '' AS payment_ref,
-       s.amount_vnd, s.occurred_at
-FROM payments.staging f
-JOIN payments.settlement_row s ON s.provider_txn_no = f.provider_txn_no
-    AND s.txn_type = 'PAYMENT' AND s.session_id = ANY ($1::uuid[])
-WHERE f.txn_type = 'PAYMENT'
-"""  # noqa: S608 - lists of columns
-
-_RECEIPTS = f"""
-SELECT {_RECEIPT} FROM payments.receipt o
-WHERE o.business_date BETWEEN $2 AND $3 AND o.gateway = $1 AND o.provider_id = ANY ($4::text[])
-  AND o.direction = 'in' AND o.outcome <> ALL ($5::text[])
-"""  # noqa: S608 - lists of columns
-
-_SETTLED = """
-SELECT DISTINCT ON (r.provider_txn_no) r.provider_txn_no, r.day
-FROM payments.settlement_row r
-JOIN payments.settlement_session s ON s.id = r.session_id AND s.state <> 'withdrawn'
-WHERE r.acquirer = $1 AND r.provider_txn_no = ANY ($3::text[]) AND r.txn_type = 'PAYMENT'
-  AND r.day <> $2
-ORDER BY r.provider_txn_no, r.day
-"""
-
-_PAYMENTS = "SELECT id, owner_id FROM payments.payment WHERE id = ANY ($1::uuid[])"
