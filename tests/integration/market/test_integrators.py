@@ -67,7 +67,7 @@ async def test_two_partners_do_not_share_a_gateway(db, other):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"name": " "}, {"name": "x" * 101}, {"name": "a\nb"}, {"gateway": "sepay"}, {"gateway": "cash"},
+    [{"name": " "}, {"name": "x" * 101}, {"name": "a\nb"}, {"gateway": "sepay"}, {"gateway": "signed-b"}, {"gateway": "cash"},
      {"gateway": "A"}, {"gateway": "a b"}, {"gateway": "bank_a\n"}, {"gateway": ""}],
 )  # fmt: skip
 async def test_what_cannot_be_an_integrator_is_refused(db, wrong):

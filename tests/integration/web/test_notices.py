@@ -1,8 +1,10 @@
 """Notices over real HTTP into real PostgreSQL: doubled, shuffled, lost, late, forged; one effect each."""
 
 import asyncio
+import logging
 import random
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -295,10 +297,22 @@ async def test_a_ledger_that_cannot_write_is_told_in_the_providers_words(
     assert answers[0].json() == {"success": False, "code": "gateway_unavailable"}
 
 
+@pytest.fixture
+def logging_all() -> Iterator[None]:
+    """Everything is logged as a web process would, for this test alone."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    logs.configure("web", level=logging.DEBUG)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("logging_all")
 async def test_no_secret_stands_in_the_log_or_the_database(
     tell, transfer, settings, capfd, caplog, database_url
 ):
-    logs.configure("web", level=0)
     for form in (*FORMS, "casso_v1"):
         await tell(form, transfer)
         await tell(form, transfer, "wrong-" + SECRETS[form])
