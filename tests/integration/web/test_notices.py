@@ -255,8 +255,8 @@ async def test_test_pings_get_a_yes_and_leave_a_raw_notice_alone(
         "desc": "Thành công",
     }  # fmt: skip
     signature = payos.sign(SECRETS["payos"], sample)
-    answers = [await tell("sepay", {**transfer, "id": 0})]
-    answers.append(await tell("casso", {**transfer, "id": -7_000_000}))
+    answers = [await tell("sepay", {**transfer, "id": 0}),
+               await tell("casso", {**transfer, "id": -7_000_000})]  # fmt: skip
     answers.append(await client.post("/hooks/payos", json={"data": sample, "signature": signature}))
 
     assert [one.status_code for one in answers] == [200] * 3
@@ -371,8 +371,7 @@ async def test_a_row_nobody_can_read_stops_no_other_and_is_kept(database, databa
     async with database.as_system() as db:
         raw = await payments.notices(db, verdict="malformed")
         position = await db.execute(notices._POSITION, {"consumer": "signed.list"})
-    assert len(raw) == 2
-    assert position.scalar_one() == 3
+    assert (len(raw), position.scalar_one()) == (2, 3)
 
 
 async def test_a_list_that_fails_keeps_its_position(database, database_url, settings):
