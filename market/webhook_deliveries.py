@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from market import ids, webhooks
-from market.webhooks import LEASE, Answer, Delivery, Told
+from market.webhooks import KEEP, LEASE, Answer, Delivery, Told
 
 GONE = 410
 """The one answer by which an integrator says that nobody will ever listen there again."""
@@ -86,6 +86,12 @@ async def attempts(db: AsyncSession, endpoint_id: UUID, *, limit: int) -> Sequen
     return [Attempt(*row) for row in rows]
 
 
+async def forget(db: AsyncSession, *, now: datetime, limit: int = 5_000) -> int:
+    """Delete messages that are older than `KEEP`, with their deliveries and attempts."""
+    rows = await db.execute(_FORGET, {"before": now - KEEP, "limit": limit})
+    return len(rows.all())
+
+
 def _valid(secret: str, secret_old: str, until: datetime | None, now: datetime) -> tuple[str, ...]:
     both = secret_old and until is not None and now < until
     return (secret, secret_old) if both else (secret,)
@@ -147,4 +153,8 @@ _ATTEMPTS = text(
     " JOIN market.webhook_delivery d ON d.endpoint_id = a.endpoint_id"
     " AND d.message_id = a.message_id"
     " WHERE a.endpoint_id = :endpoint_id ORDER BY a.at DESC, a.id DESC LIMIT :limit"
+)
+_FORGET = text(
+    "DELETE FROM market.webhook_message WHERE id IN (SELECT id FROM market.webhook_message"
+    " WHERE created_at < :before ORDER BY created_at LIMIT :limit) RETURNING 1"
 )

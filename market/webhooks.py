@@ -339,12 +339,6 @@ async def replay(
     return len(rows.all())
 
 
-async def forget(db: AsyncSession, *, now: datetime, limit: int = 5_000) -> int:
-    """Delete messages that are older than `KEEP`, with their deliveries and attempts."""
-    rows = await db.execute(_FORGET, {"before": now - KEEP, "limit": limit})
-    return len(rows.all())
-
-
 async def _row(db: AsyncSession, endpoint_id: UUID) -> WebhookEndpointRow:
     row = await db.get(WebhookEndpointRow, endpoint_id, with_for_update=True)
     if row is None:
@@ -393,8 +387,4 @@ _REPLAY = text(
     " WHERE m.id = d.message_id AND d.endpoint_id = :endpoint_id"
     " AND (CAST(:message_id AS uuid) IS NULL OR m.id = :message_id)"
     " AND (CAST(:since AS timestamptz) IS NULL OR m.created_at >= :since) RETURNING 1"
-)
-_FORGET = text(
-    "DELETE FROM market.webhook_message WHERE id IN (SELECT id FROM market.webhook_message"
-    " WHERE created_at < :before ORDER BY created_at LIMIT :limit) RETURNING 1"
 )

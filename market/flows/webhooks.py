@@ -86,7 +86,7 @@ async def forget_webhooks(context: Context, _: dict[str, Any]) -> None:
     """Job: messages and their log are kept a month."""
     while True:
         async with context.database.as_system() as db:
-            if not await webhooks.forget(db, now=context.now()):
+            if not await webhook_deliveries.forget(db, now=context.now()):
                 return
 
 

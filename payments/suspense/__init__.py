@@ -5,6 +5,14 @@ outcomes = await suspense.carry_out(ledger, decision)
 decision = await suspense.finish(db, decision.id, outcomes, now=now)   # commit
 """
 
+from payments.suspense.carrying import (
+    RESOLVED,
+    UNDONE,
+    carry_out,
+    decision,
+    finish,
+    planned,
+)
 from payments.suspense.errors import (
     CaseMoved,
     CasePartsWrong,
@@ -14,18 +22,7 @@ from payments.suspense.errors import (
 )
 from payments.suspense.moves import Case, Decision, Part, Share
 from payments.suspense.reading import Audited, Waiting, case, cases, history, waiting
-from payments.suspense.resolving import (
-    RESOLVED,
-    UNDONE,
-    Resolve,
-    Undo,
-    carry_out,
-    decision,
-    finish,
-    plan,
-    plan_undo,
-    planned,
-)
+from payments.suspense.resolving import Resolve, Undo, plan, plan_undo
 
 __all__ = [
     "RESOLVED",

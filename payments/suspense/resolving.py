@@ -7,20 +7,15 @@ simply carried out by the next who sees it. Finishing writes down what became of
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, delete, select
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from payments import checkout
 from payments.errors import PaymentNotOpen, PaymentUnknown
-from payments.ledger.items import Fact
-from payments.ledger.transfer import Outcome
-from payments.ledger.writer import Ledger
 from payments.payment import WAITING, Payment, PaymentState
 from payments.suspense import reading
 from payments.suspense.errors import CaseMoved, CasePartsWrong, CaseUnknown, PaymentAssigned
@@ -32,18 +27,10 @@ from payments.suspense.moves import (
     Decision,
     Part,
     Share,
-    accounts_of,
-    orders_of,
     sale_id_of,
 )
-from payments.suspense.tables import AuditRow, CaseRow, DecisionRow, TargetRow
-
-PLANNED_COUNT_MAX = 100
-LOCK_CLASS = 20_261_124
-"""Advisory locks of this class, one an owner: decisions about money of one owner take turns."""
-RESOLVED, UNDONE = "suspense.resolved", "suspense.undone"
-"""Kinds of events."""
-_STANDS = {Outcome.POSTED, Outcome.ALREADY_POSTED}
+from payments.suspense.storage import decision_of, lock, point
+from payments.suspense.tables import DecisionRow, TargetRow
 
 
 class Resolve(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,15 +88,7 @@ async def plan(db: AsyncSession, command: Resolve, *, now: datetime) -> Decision
         outcome="",
         decided_by=command.decided_by,
         reason=command.reason,
-        shares=tuple(
-            Share(
-                receipt_id=one.receipt_id,
-                amount_vnd=one.amount_vnd,
-                version=one.version,
-                outcome=one.outcome,
-            )
-            for one in shares
-        ),
+        shares=tuple(map(_share, shares)),
         parts=tuple(parts),
         occurred_at=max(one.occurred_at for one in shares),
         decided_at=now,
@@ -130,7 +109,7 @@ async def plan_undo(db: AsyncSession, command: Undo, *, now: datetime) -> Decisi
         raise CaseMoved(command.receipt_id, known.state)
     row = await db.get(DecisionRow, known.decision_id)
     assert row is not None
-    undone = _decision(row)
+    undone = decision_of(row)
     decision = msgspec.structs.replace(
         undone,
         id=command.decision_id,
@@ -158,7 +137,7 @@ async def _repeated(db: AsyncSession, known: Case, command: Resolve) -> Decision
         return None
     row = await db.get(DecisionRow, known.decision_id)
     assert row is not None
-    decision = _decision(row)
+    decision = decision_of(row)
     same = decision.undoes_id is None and decision.decided_by == command.decided_by
     return decision if same and _meant(command.parts) == _meant(decision.parts) else None
 
@@ -230,6 +209,15 @@ def _check(shares: Sequence[Case], parts: Sequence[Part], reason: str) -> None:
         raise CasePartsWrong(shares[0].receipt_id, has_vnd=total_vnd, given_vnd=given_vnd)
 
 
+def _share(one: Case) -> Share:
+    return Share(
+        receipt_id=one.receipt_id,
+        amount_vnd=one.amount_vnd,
+        version=one.version,
+        outcome=one.outcome,
+    )
+
+
 def _check_free(known: Case, version: int) -> None:
     if known.state != "open" or known.version != version:
         raise CaseMoved(known.receipt_id, known.state)
@@ -240,16 +228,11 @@ async def _locked(db: AsyncSession, receipt_id: UUID) -> Case:
     known = await reading.case(db, receipt_id)
     if known is None:
         raise CaseUnknown(receipt_id)
-    await _lock(db, known.owner_id)
+    await lock(db, known.owner_id)
     again = await reading.case(db, receipt_id)
     if again is None:  # the rest of its payment came meanwhile
         raise CaseMoved(receipt_id, "resolved")
     return again
-
-
-async def _lock(db: AsyncSession, owner_id: UUID) -> None:
-    connection = await db.connection()
-    await connection.execute(_LOCK, {"class": LOCK_CLASS, "owner_id": str(owner_id)})
 
 
 async def _take(db: AsyncSession, payment_id: UUID, decision: Decision) -> None:
@@ -276,145 +259,4 @@ async def _write(db: AsyncSession, decision: Decision) -> None:
         )
     )
     await db.flush()
-    await _point(db, decision.owner_id, decision.shares, decision.id)
-
-
-async def _point(
-    db: AsyncSession, owner_id: UUID, shares: Sequence[Share], decision_id: UUID | None
-) -> None:
-    """The cases follow this decision, or none, and are a version further."""
-    for share in shares:
-        put = insert(CaseRow).values(
-            receipt_id=share.receipt_id, owner_id=owner_id, version=1, decision_id=decision_id
-        )
-        changed = {"decision_id": decision_id, "version": col(CaseRow.version) + 1}
-        await db.exec(put.on_conflict_do_update(index_elements=["receipt_id"], set_=changed))
-
-
-# ── Carrying out ────────────────────────────────────────────────────────────────────────────────
-
-
-async def carry_out(ledger: Ledger, decision: Decision) -> list[Outcome]:
-    """What the ledger says to all of it together; told again it changes nothing.
-
-    Raises: LedgerBusy, LedgerUnavailable, LedgerClosed; then it may be carried out again.
-    """
-    return await ledger.post(
-        *orders_of(decision),
-        linked=True,
-        opening=accounts_of(decision),
-        facts=(
-            Fact(
-                RESOLVED if decision.undoes_id is None else UNDONE,
-                decision.owner_id,
-                decision.id,
-                _event(decision),
-                decision.decided_at,
-            ),
-        ),
-    )
-
-
-async def finish(
-    db: AsyncSession, decision_id: UUID, outcomes: Sequence[Outcome], *, now: datetime
-) -> Decision:
-    """Write down what became of a decision that was carried out. Repeatable.
-
-    What the ledger refused leaves the cases as they were before.
-    """
-    row = await db.get(DecisionRow, decision_id)
-    assert row is not None
-    await _lock(db, row.owner_id)
-    await db.refresh(row)
-    if row.state != "planned":
-        return _decision(row)
-    stands = all(one in _STANDS for one in outcomes)
-    refused = [one for one in outcomes if one not in _STANDS and one is not Outcome.LINKED_FAILED]
-    row.state = "posted" if stands else "refused"
-    row.outcome = "" if stands else str((refused or outcomes)[0])
-    db.add(row)
-    decision = _decision(row)
-    if stands and row.undoes_id is not None:
-        await _reopen(db, decision)
-    elif not stands:
-        await _restore(db, decision)
-    await _audit(db, decision, stands=stands, now=now)
-    return decision
-
-
-async def planned(db: AsyncSession, *, before: datetime) -> Sequence[Decision]:
-    """Decisions that were planned before an instant and never finished: carry them out."""
-    rows = await db.exec(
-        select(DecisionRow)
-        .where(DecisionRow.state == "planned", col(DecisionRow.decided_at) < before)
-        .order_by(col(DecisionRow.decided_at))
-        .limit(PLANNED_COUNT_MAX)
-    )
-    return [_decision(row) for row in rows.all()]
-
-
-async def decision(db: AsyncSession, decision_id: UUID) -> Decision | None:
-    """One decision as it stands."""
-    row = await db.get(DecisionRow, decision_id, populate_existing=True)
-    return None if row is None else _decision(row)
-
-
-async def _reopen(db: AsyncSession, done: Decision) -> None:
-    """What was decided before is undone: the cases wait again, the payments are free again."""
-    assert done.undoes_id is not None
-    undone = await db.get(DecisionRow, done.undoes_id)
-    assert undone is not None
-    undone.state = "undone"
-    db.add(undone)
-    await db.exec(delete(TargetRow).where(col(TargetRow.decision_id) == done.undoes_id))
-    await _point(db, done.owner_id, done.shares, None)
-
-
-async def _restore(db: AsyncSession, refused: Decision) -> None:
-    """As before it was planned: open, or by the decision that was to be undone."""
-    if refused.undoes_id is None:
-        await db.exec(delete(TargetRow).where(col(TargetRow.decision_id) == refused.id))
-    await _point(db, refused.owner_id, refused.shares, refused.undoes_id)
-
-
-async def _audit(db: AsyncSession, done: Decision, *, stands: bool, now: datetime) -> None:
-    action = "refused" if not stands else "resolved" if done.undoes_id is None else "undone"
-    given = {"state": "resolved", "parts": msgspec.to_builtins(done.parts)}
-    for share in done.shares:
-        waiting = {"state": "open", "amount_vnd": share.amount_vnd}
-        before, after = (waiting, given) if done.undoes_id is None else (given, waiting)
-        row = await db.get(CaseRow, share.receipt_id, populate_existing=True)
-        assert row is not None
-        db.add(
-            AuditRow(
-                decision_id=done.id,
-                receipt_id=share.receipt_id,
-                owner_id=done.owner_id,
-                version=row.version,
-                action=action,
-                decided_by=done.decided_by,
-                reason=done.reason,
-                before=before,
-                after=before | {"outcome": done.outcome} if not stands else after,
-                at=now,
-            )
-        )
-    await db.flush()
-
-
-def _event(decided: Decision) -> dict[str, Any]:
-    """What the event says; reactions rely on every key being there."""
-    plain: dict[str, Any] = msgspec.to_builtins(decided)
-    plain["decision_id"] = plain.pop("id")
-    del plain["state"], plain["outcome"]
-    return plain
-
-
-def _decision(row: DecisionRow) -> Decision:
-    fields = {name: getattr(row, name) for name in DecisionRow.model_fields}
-    return msgspec.convert(
-        fields | {"shares": row.shares, "parts": row.parts}, Decision, strict=False
-    )
-
-
-_LOCK = text("SELECT pg_advisory_xact_lock(:class, hashtext(:owner_id))")
+    await point(db, decision.owner_id, decision.shares, decision.id)

@@ -1,11 +1,14 @@
 """A vendor says which sale waiting money was for: the sale is paid as any other, and back again."""
 
 import re
+from datetime import timedelta
+from uuid import UUID
 
 from sqlalchemy import text
 
-from market import ids
+from market import clock, ids
 from market.flows.adoption import Sums
+from payments import suspense
 
 HTML = {"accept": "text/html"}
 
@@ -226,3 +229,30 @@ async def test_an_invoiced_sale_is_not_taken_back(open_sale, notify, follow, as_
 
     assert answer.status_code == 409
     assert (await state_of(as_, sale))["state"] == "paid"
+
+
+async def test_a_decision_whose_request_was_cut_off_is_carried_out_by_the_job(
+    notify, follow, work, as_, world, database
+):
+    await notify("chuyen tien", 30_000)
+    await follow()
+    (case,) = await wait_for(as_, world)
+    command = suspense.Resolve(
+        decision_id=ids.new(),
+        receipt_id=UUID(case["receipt_id"]),
+        version=0,
+        parts=(suspense.Part(kind="sale", amount_vnd=0, place_id=world.stall_id),),
+        decided_by=ids.new(),
+    )
+    async with database.as_system() as db:
+        await suspense.plan(db, command, now=clock.now() - timedelta(minutes=1))
+    (planned,) = await wait_for(as_, world)
+
+    await work("finish_decisions")
+    await work("finish_decisions")
+    await follow()
+
+    assert planned["state"] == "planned"
+    assert await wait_for(as_, world) == []
+    today = (await as_("vendor").get(f"/api/stalls/{world.stall_id}/today")).json()
+    assert (today["cashless_count"], today["cashless_vnd"]) == (1, 30_000)

@@ -1,0 +1,45 @@
+"""The rows of decisions and cases, and the one lock under which they change."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from payments.suspense.moves import Decision, Share
+from payments.suspense.tables import CaseRow, DecisionRow
+
+LOCK_CLASS = 20_261_124
+"""Advisory locks of this class, one an owner: decisions about money of one owner take turns."""
+
+
+async def lock(db: AsyncSession, owner_id: UUID) -> None:
+    """Nobody else decides about money of this owner until the transaction ends."""
+    connection = await db.connection()
+    await connection.execute(_LOCK, {"class": LOCK_CLASS, "owner_id": str(owner_id)})
+
+
+async def point(
+    db: AsyncSession, owner_id: UUID, shares: Sequence[Share], decision_id: UUID | None
+) -> None:
+    """The cases follow this decision, or none, and are a version further."""
+    for share in shares:
+        put = insert(CaseRow).values(
+            receipt_id=share.receipt_id, owner_id=owner_id, version=1, decision_id=decision_id
+        )
+        changed = {"decision_id": decision_id, "version": col(CaseRow.version) + 1}
+        await db.exec(put.on_conflict_do_update(index_elements=["receipt_id"], set_=changed))
+
+
+def decision_of(row: DecisionRow) -> Decision:
+    """A stored decision as a value."""
+    fields = {name: getattr(row, name) for name in DecisionRow.model_fields}
+    return msgspec.convert(
+        fields | {"shares": row.shares, "parts": row.parts}, Decision, strict=False
+    )
+
+
+_LOCK = text("SELECT pg_advisory_xact_lock(:class, hashtext(:owner_id))")
