@@ -135,11 +135,15 @@ async def withdraw(
 ) -> Session:
     """The file does not count; another one of that day may be loaded. Repeatable.
 
-    Raises: SessionUnknown; SessionNotReady once it is approved.
+    Raises: SessionUnknown; SessionNotReady once it is approved, or while a decision about one of
+    its differences moved money: take that back first.
     """
     row = await _locked(db, session_id)
     if row.state == SessionState.WITHDRAWN:
         return await session(db, session_id)
+    connection = await db.connection()
+    if (await connection.execute(_MOVED, {"session": session_id})).first() is not None:
+        raise SessionNotReady(session_id, "decided upon", "withdrawn")
     if row.state not in (SessionState.LOADED, SessionState.CHECKED, SessionState.RECONCILED):
         raise SessionNotReady(session_id, row.state, "withdrawn")
     row.state = SessionState.WITHDRAWN.value
@@ -191,6 +195,12 @@ _COUNTS = text("""
 SELECT session_id, count(*) FILTER (WHERE state <> 'resolved') AS open_count,
        COALESCE(sum(held_vnd) FILTER (WHERE released_in IS NULL), 0) AS held_vnd
 FROM payments.difference WHERE session_id = ANY (:ids) GROUP BY session_id
+""")
+# Decisions lock the session in the same way, so none comes in between.
+_MOVED = text("""
+SELECT 1 FROM payments.difference
+WHERE session_id = :session AND class = 'amount_mismatch'
+  AND (resolution = 'accept' OR state = 'resolving') LIMIT 1
 """)
 
 

@@ -19,7 +19,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from payments.clearing.errors import DifferenceUnknown, ResolutionRefused
 from payments.clearing.posting import derived_id, toward
-from payments.clearing.tables import BankStatementRow, DifferenceChangeRow, DifferenceRow
+from payments.clearing.tables import (
+    BankStatementRow,
+    DifferenceChangeRow,
+    DifferenceRow,
+    SettlementSessionRow,
+)
 from payments.confirmation import Confirmation
 from payments.ledger.orders import Order, Refund, Reversal
 from payments.reconciliation.classes import RESOLUTIONS, Class, Resolution
@@ -193,6 +198,7 @@ async def begin(
     Raises: DifferenceUnknown; ResolutionRefused where it is decided otherwise, not possible for
     this class, or not explained.
     """
+    await _refuse_withdrawn(db, difference_id)
     row = await _locked(db, difference_id)
     if row.state != "open":
         if row.resolution == resolution:
@@ -260,6 +266,22 @@ async def undo(
     elif row.resolution != UNDO:
         raise ResolutionRefused(difference_id, "nothing about it is decided yet")
     return Plan(difference=_kept(row), orders=await _taken_back(db, row))
+
+
+async def _refuse_withdrawn(db: AsyncSession, difference_id: UUID) -> None:
+    """A session that does not count is decided about no more.
+
+    It is locked until the commit, before its difference, as whoever instructs it does.
+    """
+    row = await db.get(DifferenceRow, difference_id)
+    if row is None or row.session_id is None:
+        return
+    session = await db.get(
+        SettlementSessionRow, row.session_id, with_for_update=True, populate_existing=True
+    )
+    assert session is not None
+    if session.state == "withdrawn":
+        raise ResolutionRefused(row.id, "its session was withdrawn")
 
 
 def _is_nobodys(known: KeptDifference) -> bool:

@@ -413,3 +413,24 @@ async def test_a_refund_nobody_asked_for_is_recorded_once(database, db, ledger, 
     await flow.resolve(database, ledger, wrong.id, Resolution.RECORD, **told)
 
     assert await vendor.balances(db) == {"acquirer": 55_000, "sales": 85_000, "refunds": 30_000}
+
+
+async def test_a_session_whose_decisions_moved_money_is_withdrawn_only_when_they_are_taken_back(
+    database, ledger, vendor, day, load
+):
+    row = await day.take(vendor.id, 85_000)
+    day.rows[0] = day.row(row.provider_txn_no, 84_000, NOON, seq=1, txn_ref=row.txn_ref)
+    session_id = (await load(day.file())).session_id
+    (wrong,) = await differences_of(database, session_id)
+    told = {"by": ANNA, "reason": "đã hỏi", "now": LOADED_AT}
+    await flow.resolve(database, ledger, wrong.id, Resolution.ACCEPT, **told)
+
+    with pytest.raises(SessionNotReady):
+        async with database.as_system() as db:
+            await clearing.withdraw(db, session_id, **told)
+    await flow.undo(database, ledger, wrong.id, **told)
+    async with database.as_system() as db:
+        await clearing.withdraw(db, session_id, **told)
+
+    with pytest.raises(clearing.ResolutionRefused):
+        await flow.resolve(database, ledger, wrong.id, Resolution.ACCEPT, **told)
