@@ -16,6 +16,7 @@ from payments.gateways import GatewayRefused, GatewayUnavailable, Notice, Notice
 from payments.gateways.vnpay import VNPayConfig as Terminal
 from payments.gateways.vnpay import VNPayGateway, VNPayOrder, pay_url, signed_query
 from payments.gateways.vnpay_api import VNPayClient
+from payments.reconciliation import provider_file
 
 SECRET = "CHODEMOSECRET0000000000000000001"
 TERMINAL = Terminal("CHODEMO1", Secrets(SECRET), "http://partner.test")
@@ -343,3 +344,38 @@ async def test_payments_and_owed_ipns_survive_a_restart(config, running, hook) -
 
 def test_the_secret_is_not_printed(config) -> None:
     assert SECRET not in repr(config)
+
+
+async def test_our_client_gets_a_code_and_the_banks(config, running) -> None:
+    async with running(create_app(config)) as client:
+        vnpay = VNPayClient(TERMINAL, client)
+        text = await vnpay.qr(order(), clock.now())
+        with pytest.raises(GatewayRefused) as twice:
+            await vnpay.qr(order(), clock.now())
+        banks = await vnpay.banks()
+
+    assert qr.read(text).amount_vnd == 85_000
+    assert twice.value.reason == "01"
+    assert [one.display_order for one in banks] == sorted(one.display_order for one in banks)
+    assert "NCB" in {one.bank_code for one in banks}
+
+
+async def test_the_file_of_a_day_has_what_moved_its_fees_and_a_right_trailer(
+    config, running
+) -> None:
+    async with running(create_app(config)) as client:
+        vnpay = VNPayClient(TERMINAL, client)
+        created = clock.now()
+        await opened(client, order(), created)
+        await client.post("/control/end", json={"txn_ref": "HD000123"})
+        await ended(client, order("HD000124"), "24")
+        await vnpay.refund("R1", "HD000123", 30_000, created, clock.now(), full=False, by="a")
+        day = clock.local_day(clock.now())
+        answer = await client.get("/control/settlement", params={"day": f"{day}"})
+
+    layout = provider_file.layout_of(answer.content)
+    provider_file.check_checksum(answer.content, layout)
+    rows = list(provider_file.rows_of(answer.content, layout, day))
+    told = [(row.txn_type, row.amount, row.fee, row.fee_vat) for row in rows]
+    assert told == [("PAYMENT", 85_000, 765, 77), ("REFUND", -30_000, 0, 0)]
+    assert layout.trailer.net_vnd == 85_000 - 765 - 77 - 30_000
