@@ -90,6 +90,9 @@ def check(invoice: Invoice) -> None:
         checked_code(invoice.code)
     check_parties(invoice.seller, invoice.buyer)
     _check_delegate(invoice.delegate)
+    _check_related(invoice.related)
+    if not (invoice.is_cash_register or invoice.payment_form):
+        raise FieldInvalid("payment_form", "it must be filled")
     check_lines(invoice.template, invoice.lines, signed=_adjusts(invoice))
     check_totals(invoice)
     _check_texts(invoice, "invoice")
@@ -118,6 +121,15 @@ def _check_delegate(delegate: Delegate | None) -> None:
         raise FieldInvalid("delegate", "name and address must be filled")
     if tax_id_of(delegate.tax_id) != delegate.tax_id:
         raise FieldInvalid("delegate.tax_id", "it is not in its written form")
+
+
+def _check_related(related: Related | None) -> None:
+    """A correction names what it corrects, in fields and in words. Source: Circular 91/2026, Art. 10."""
+    if related is None:
+        return
+    for name in ("template", "symbol", "number", "note"):
+        if not getattr(related, name):
+            raise FieldInvalid(f"related.{name}", "it must be filled")
 
 
 def check_lines(template: int, lines: tuple[Line, ...], *, signed: bool = False) -> None:

@@ -6,8 +6,10 @@ from functools import cache
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from einvoice import inspection, keys
+from einvoice import document, inspection, keys, validity
+from einvoice.errors import EInvoiceError
 from einvoice.inspection import Verdict
+from tests.property.einvoice.test_invoices import invoices
 from tests.unit.einvoice.conftest import NOW
 from tests.unit.einvoice.inspection.conftest import COMPANY, coded, company_invoice
 
@@ -70,11 +72,11 @@ def test_any_piece_removed_or_doubled_is_caught(data):
     | st.text(max_size=120).map(lambda text: text.encode("utf-8", "replace"))
 )
 def test_noise_is_told_and_never_raises(noise):
-    for document in (
+    for noisy in (
         noise, b"<HDon>" + noise + b"</HDon>", b"<TDiep>" + noise + b"</TDiep>",
         sealed().replace(b"<TTChung>", b"<TTChung>" + noise, 1),
     ):  # fmt: skip
-        inspection.inspect(document, now=NOW)
+        inspection.inspect(noisy, now=NOW)
 
 
 @settings(max_examples=100, deadline=None)
@@ -92,3 +94,20 @@ def test_any_value_replaced_by_noise_never_raises(data):
     report = inspection.inspect(b">".join(parts), now=NOW + timedelta(days=1))
 
     assert report.codes(Verdict.WRONG) is not None
+
+
+@settings(max_examples=40, deadline=None)
+@given(invoices())
+def test_what_may_be_issued_is_found_right_in_money_and_structure(invoice):
+    """The strict check before issuing and the patient one of other people's documents agree."""
+    try:
+        validity.check(invoice)
+    except EInvoiceError:
+        return
+
+    told = inspection.inspect(document.write(invoice), now=NOW).codes()
+
+    wrong = [
+        one for one in told if one.startswith(("money.", "words", "structure.", "name.symbol"))
+    ]
+    assert wrong == [], document.write(invoice).decode()

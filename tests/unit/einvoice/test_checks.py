@@ -88,7 +88,7 @@ def test_signed_invoices_travel_in_one_package(ask, signer):
         ({"code": "M2-26-ZZZZZ-00000000001"}, "K111"),
         ({"code": ""}, "K111"),
         ({"symbol": "C25MAA"}, "K110"),
-        ({"symbol": "C26TAA"}, "K110"),
+        ({"symbol": "C26TAA", "payment_form": "TM"}, "K110"),
         ({"issued_on": NOW.date().replace(day=24)}, "K114"),
         ({"seller": replace(food_stall_invoice().seller, tax_id="0107001729")}, "K114"),
         ({"totals": replace(food_stall_invoice().totals, payable_vnd=1)}, "K113"),
