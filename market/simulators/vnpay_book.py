@@ -298,7 +298,10 @@ class Book:
             number, row["number"], fields["vnp_TransactionType"], amount_vnd, vnpay.stamp(now),
             ready, rejected, fields["vnp_OrderInfo"],
         )  # fmt: skip
-        accepted = {**self.refunds(row, now)[-1], "status": "05"}  # it moves later, if only a moment
+        accepted = {
+            **self.refunds(row, now)[-1],
+            "status": "05",
+        }  # it moves later, if only a moment
         return self._described(row, accepted, "Refund success")
 
     def _seconds(self, kind: str, configured: float) -> float:
