@@ -66,6 +66,14 @@ def find_damaged(memo: str) -> list[str]:
     return [one for one in found if not is_code(one)]
 
 
+def alike(one: str, other: str) -> bool:
+    """Whether two sources may have written down one buyer's text: the same codes, else all of it."""
+    codes = set(find_codes(one))
+    if codes or find_codes(other):
+        return codes == set(find_codes(other))
+    return "".join(_words(one)) == "".join(_words(other))
+
+
 def suggested(damaged: Iterable[str], codes: Collection[str]) -> str | None:
     """The one code of `codes` that a damaged one can have been; None if none or several.
 

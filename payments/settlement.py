@@ -25,6 +25,8 @@ VIETNAM = timezone(timedelta(hours=7))
 """Business dates are Vietnamese days."""
 TEXT_LENGTH_MAX = 1_000
 """Longer than any bank's memo or reference; the raw notice keeps the rest."""
+ALIKE_WITHIN = timedelta(minutes=2)
+"""How far apart two sources may date one transfer."""
 SUGGEST_WITHIN = timedelta(minutes=30)
 """How old an open payment may be that is suggested for its exact amount alone."""
 _TEXTS = (
@@ -100,6 +102,16 @@ class Settled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What came for the payment in all; without one, 0, or a stand's amount."""
 
 
+class Earlier(msgspec.Struct, frozen=True, gc=False):
+    """Money that stands already, as far as it says whether another source tells of it again."""
+
+    gateway: str
+    bank_bin: str
+    reference: str
+    memo: str
+    occurred_at: datetime
+
+
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """A confirmation, understood as far as it goes without looking anything up."""
 
@@ -119,8 +131,27 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     def reference_key(self) -> tuple[str, str] | None:
         """What two sources that report one bank transfer share."""
         told = self.confirmation
-        usable = told.account_no and told.reference and told.direction == "in" and told.succeeded
-        return (told.account_no, told.reference) if usable else None
+        return (told.account_no, told.reference) if self.is_credit and told.reference else None
+
+    @property
+    def is_credit(self) -> bool:
+        """Whether money came on a bank account."""
+        told = self.confirmation
+        return bool(told.account_no) and told.direction == "in" and told.succeeded
+
+    def tells_again(self, earlier: Earlier) -> bool:
+        """Whether another source told of this very transfer, one of the two without a reference.
+
+        Asked only of credits of the same amount on the same account number.
+        """
+        told = self.confirmation
+        return (
+            told.gateway != earlier.gateway
+            and not (told.reference and earlier.reference)
+            and abs(told.occurred_at - earlier.occurred_at) <= ALIKE_WITHIN
+            and _same_bank(earlier.bank_bin or told.bank_bin, told.bank_bin)
+            and memo.alike(told.memo, earlier.memo)
+        )
 
 
 class CodeEntry(msgspec.Struct, frozen=True, gc=False):

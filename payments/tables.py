@@ -164,6 +164,13 @@ class ReceiptRow(Base, table=True):
             unique=True,
             postgresql_where=text("reference <> '' AND account_no <> '' AND direction = 'in'"),
         ),
+        Index(
+            "ix_receipt_unreferenced",
+            "account_no",
+            "amount_vnd",
+            "occurred_at",
+            postgresql_where=text("reference = '' AND account_no <> '' AND direction = 'in'"),
+        ),
         Index("ix_receipt_owner_id_occurred_at", "owner_id", "occurred_at"),
         Index(
             "ix_receipt_payment_id",

@@ -17,11 +17,12 @@ function init(arguments)
   math.randomseed(tonumber(prefix:match("%d+")))
 end
 
-local function confirmation(id)
+local function confirmation(id, reference)
   local account = shape == "hot" and accounts[1] or accounts[math.random(#accounts)]
   return string.format(
-    '{%s"amount_vnd":45000,"occurred_at":"%s","account_no":"%s","bank_bin":"BANK_BIN","memo":"%s"}',
-    id, occurred_at, account[1], account[2])
+    '{%s"amount_vnd":45000,"occurred_at":"%s","account_no":"%s","bank_bin":"BANK_BIN","memo":"%s",'
+      .. '"reference":"%s"}',
+    id, occurred_at, account[1], account[2], reference)
 end
 
 function request()
@@ -29,12 +30,12 @@ function request()
   if kind == "single" then
     number = number + 1
     headers["Idempotency-Key"] = prefix .. "-" .. number
-    return wrk.format("POST", nil, headers, confirmation(""))
+    return wrk.format("POST", nil, headers, confirmation("", prefix .. number))
   end
   local parts = {}
   for index = 1, items do
     number = number + 1
-    parts[index] = confirmation(string.format('"id":"%s-%d",', prefix, number))
+    parts[index] = confirmation(string.format('"id":"%s-%d",', prefix, number), prefix .. number)
   end
   return wrk.format("POST", nil, headers, "[" .. table.concat(parts, ",") .. "]")
 end

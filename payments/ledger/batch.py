@@ -17,7 +17,14 @@ from payments.ledger.records import TRANSFER_DTYPE, record_of
 from payments.ledger.rows import event_data, receipt_row
 from payments.ledger.transfer import Outcome
 from payments.payment import WAITING, Payment
-from payments.settlement import Decision, Route, Settled, SettlementOutcome
+from payments.settlement import (
+    Decision,
+    Earlier,
+    Reading,
+    Route,
+    Settled,
+    SettlementOutcome,
+)
 
 
 class AccountsMissing(Exception):
@@ -103,12 +110,22 @@ class _Batch:
             return self._told_before(
                 item, first, same=first.amount_vnd == reading.confirmation.amount_vnd
             )
+        if (first := self._told_by_another(reading)) is not None:
+            return self._told_before(item, first, same=True)
         routed = found.routes[id(item)]
         payment = found.payments.get(routed.payment_id) if routed.payment_id else None
         decision = settlement.decide(
             reading, routed, payment, self._waiting(routed), self._suspense_vnd(routed)
         )
         return self._record(item, routed, payment, decision)
+
+    def _told_by_another(self, reading: Reading) -> Seen | None:
+        """The receipt of the same credit by a source that shares no reference with this one."""
+        if not self._found.alike or not reading.is_credit:
+            return None
+        told = reading.confirmation
+        known = self._found.alike.get((told.account_no, told.amount_vnd), ())
+        return next((seen for earlier, seen in known if reading.tells_again(earlier)), None)
 
     def _waiting(self, routed: Route) -> list[Payment]:
         """The owner's payments that still wait, also after what this batch did so far."""
@@ -206,6 +223,13 @@ class _Batch:
         key = item.reading.reference_key
         if key is not None:
             self._found.by_reference[key] = seen
+        if item.reading.is_credit:
+            told = item.reading.confirmation
+            earlier = Earlier(
+                told.gateway, told.bank_bin, told.reference, told.memo, told.occurred_at
+            )
+            alike = self._found.alike.setdefault((told.account_no, told.amount_vnd), [])
+            alike.append((earlier, seen))
 
     # ── Writing ─────────────────────────────────────────────────────────────────────────────────
 

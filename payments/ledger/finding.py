@@ -21,7 +21,7 @@ from payments.ledger.orders import Hold, PostHold, Refund, Reversal, VoidHold
 from payments.ledger.records import Raw, Record
 from payments.ledger.transfer import Outcome, Transfer
 from payments.payment import Payment, PaymentState
-from payments.settlement import CodeEntry, PayeeEntry, Route
+from payments.settlement import CodeEntry, Earlier, PayeeEntry, Reading, Route
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
@@ -38,6 +38,10 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     place_id: UUID | None
 
 
+AlikeKey = tuple[str, int]
+"""Account number and amount."""
+
+
 @dataclass(slots=True)
 class Found:
     """What a batch touches, as read under its locks."""
@@ -48,6 +52,8 @@ class Found:
     waiting: dict[UUID, list[Payment]] = field(default_factory=dict)
     by_provider: dict[tuple[str, str], Seen] = field(default_factory=dict)
     by_reference: dict[tuple[str, str], Seen] = field(default_factory=dict)
+    alike: dict[AlikeKey, list[tuple[Earlier, Seen]]] = field(default_factory=dict)
+    """Credits that another source may tell of without a reference, or did."""
     read: Read = field(default_factory=Read)
 
 
@@ -138,6 +144,7 @@ class _Money(NamedTuple):
     payments: Told
     seen: Told
     """Confirmations told before. Asked after the locks: who told them first has committed."""
+    alike: Told | None
 
 
 def _ask_about_money(line: Line, settlings: Sequence[Settling]) -> _Money:
@@ -157,6 +164,22 @@ def _ask_about_money(line: Line, settlings: Sequence[Settling]) -> _Money:
         line.put(statements.PAYEES_AND_CODES, numbers, lists[0]),
         line.put(statements.LOCK_PAYMENTS, payment_ids, lists[1], lists[2], numbers),
         line.put(statements.SEEN, *_keys(providers), *_keys(references)),
+        _ask_alike(line, [one for one in readings if one.is_credit]),
+    )
+
+
+def _ask_alike(line: Line, told_in: Sequence[Reading]) -> Told | None:
+    if not told_in:
+        return None
+    told = [one.confirmation for one in told_in]
+    return line.put(
+        statements.ALIKE,
+        records.dates([one.business_date for one in told_in]),
+        records.texts([one.account_no for one in told]),
+        records.integers([one.amount_vnd for one in told]),
+        records.texts([one.gateway for one in told]),
+        records.texts([one.reference for one in told]),
+        records.times([one.occurred_at for one in told]),
     )
 
 
@@ -200,6 +223,8 @@ def _take_in_money(asked: _Money, settlings: Sequence[Settling], found: Found) -
     for row in asked.seen.rows:
         where = found.by_provider if row[0] == 1 else found.by_reference
         where[row[1], row[2]] = Seen(*row[3:])
+    for row in asked.alike.rows if asked.alike else ():
+        found.alike.setdefault((row[0], row[1]), []).append((Earlier(*row[2:7]), Seen(*row[7:])))
 
 
 def _take_in_orders(asked: dict[str, Told], read: Read) -> None:

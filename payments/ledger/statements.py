@@ -148,6 +148,40 @@ CROSS JOIN LATERAL (
 ) r
 """
 
+# Credits that another source may have told of when one of the two gives no bank reference: the same
+# amount on the same account within two minutes. Those without a reference have an index of their own;
+# those with one are asked only for a confirmation without. However much one account takes in these
+# minutes, only the newest are looked at.
+ALIKE = """
+SELECT r.account_no, r.amount_vnd, r.gateway, r.bank_bin, r.reference, r.memo, r.occurred_at,
+       r.id, r.digest, r.amount_vnd, r.outcome, r.payment_id, r.suggested_id, r.stand_id,
+       r.owner_id, r.place_id
+FROM unnest($1, $2, $3, $4, $5, $6) AS x (day, account_no, amount_vnd, gateway, reference, at)
+CROSS JOIN LATERAL (
+    SELECT * FROM payments.receipt p
+    WHERE p.business_date BETWEEN x.day - 1 AND x.day + 1
+      AND p.account_no = x.account_no AND p.amount_vnd = x.amount_vnd
+      AND p.occurred_at BETWEEN x.at - interval '2 minutes' AND x.at + interval '2 minutes'
+      AND p.reference = '' AND p.account_no <> '' AND p.direction = 'in'
+    ORDER BY p.occurred_at DESC LIMIT 50
+) r
+WHERE r.gateway <> x.gateway
+UNION ALL
+SELECT r.account_no, r.amount_vnd, r.gateway, r.bank_bin, r.reference, r.memo, r.occurred_at,
+       r.id, r.digest, r.amount_vnd, r.outcome, r.payment_id, r.suggested_id, r.stand_id,
+       r.owner_id, r.place_id
+FROM unnest($1, $2, $3, $4, $5, $6) AS x (day, account_no, amount_vnd, gateway, reference, at)
+JOIN payments.payee q ON x.reference = '' AND q.account_no = x.account_no
+CROSS JOIN LATERAL (
+    SELECT * FROM payments.receipt p
+    WHERE p.business_date BETWEEN x.day - 1 AND x.day + 1 AND p.owner_id = q.owner_id
+      AND p.occurred_at BETWEEN x.at - interval '2 minutes' AND x.at + interval '2 minutes'
+    ORDER BY p.occurred_at DESC LIMIT 50
+) r
+WHERE r.gateway <> x.gateway AND r.account_no = x.account_no AND r.amount_vnd = x.amount_vnd
+  AND r.reference <> '' AND r.direction = 'in'
+"""
+
 # ── Writing ─────────────────────────────────────────────────────────────────────────────────────
 
 # Waits only for another transaction that opens the same account, in key order.
