@@ -82,13 +82,15 @@ def gateways_of(settings: Settings) -> Gateways:
     stripe_key, webhook = secret(settings, "stripe_key"), secret(settings, "stripe_webhook_secret")
     if vnpay_secret:
         vnpay = VNPayConfig(
-            tmn_code=settings.vnpay_tmn_code, secrets=Secrets(vnpay_secret), url=settings.vnpay_url
+            tmn_code=settings.vnpay_tmn_code,
+            secrets=Secrets(vnpay_secret, settings.vnpay_secret_old),
+            url=settings.vnpay_url,
         )
         by_name["vnpay"] = VNPayGateway(vnpay)
     if stripe_key and webhook:
         stripe = StripeConfig(
             key=stripe_key,
-            webhook_secrets=Secrets(webhook),
+            webhook_secrets=Secrets(webhook, settings.stripe_webhook_secret_old),
             url=settings.stripe_url,
             live_allowed=settings.stripe_live,
         )

@@ -31,11 +31,14 @@ class Settings:
     """The partners are the simulators beside: the demo secrets, which everybody knows, are taken."""
     sepay_secret: str = field(default="whsec_demo_sepay", repr=False)
     sepay_secret_old: str = field(default="", repr=False)
+    """Still taken from the partner while the new one replaces it; so are the other two."""
     vnpay_tmn_code: str = "CHODEMO1"
     vnpay_secret: str = field(default="CHODEMOSECRET0000000000000000001", repr=False)
+    vnpay_secret_old: str = field(default="", repr=False)
     vnpay_url: str = "http://127.0.0.1:8012"
     stripe_key: str = field(default="sk_test_chodemo", repr=False)
     stripe_webhook_secret: str = field(default="whsec_demo_stripe", repr=False)
+    stripe_webhook_secret_old: str = field(default="", repr=False)
     stripe_url: str = "http://127.0.0.1:8013"
     stripe_live: bool = False
     """Live Stripe keys are refused unless this is set."""

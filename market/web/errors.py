@@ -17,6 +17,7 @@ from litestar.exceptions import (
 )
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from market.web.i18n import N_
 
@@ -72,6 +73,8 @@ def problem_of(error: Exception) -> Problem:
             return _problem(shape.status, code, shape.title, detail=str(error), facts=facts)
     if isinstance(error, HTTPException):
         return _problem_of_http(error)
+    if isinstance(error, PoolTimeoutError):  # too many wait for the database, nothing was begun
+        return _problem(503, "busy", N_("Đang rất đông. Vui lòng thử lại sau một giây."))
     log.error("unforeseen error", exc_info=error)
     return _problem(500, "internal", N_("Máy chủ gặp lỗi. Chưa có gì bị mất. Vui lòng thử lại."))
 

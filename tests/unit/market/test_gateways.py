@@ -95,3 +95,17 @@ def test_a_secret_comes_from_a_variable_or_a_file(tmp_path) -> None:
 
     assert secret_from("env:NAME", {"NAME": "of a variable\n"}) == "of a variable"
     assert secret_from(f"file:{tmp_path}/one") == "of a file"
+
+
+def test_while_a_secret_is_replaced_the_old_one_verifies_too() -> None:
+    partners = gateways_of(
+        Settings(
+            vnpay_secret="new-1", vnpay_secret_old="old-1", stripe_key="sk_test_ours",
+            stripe_webhook_secret="new-2", stripe_webhook_secret_old="old-2",
+        )
+    )  # fmt: skip
+
+    assert partners.vnpay_config is not None
+    assert partners.vnpay_config.secrets.valid == ("new-1", "old-1")
+    assert partners.stripe_config is not None
+    assert partners.stripe_config.webhook_secrets.valid == ("new-2", "old-2")
