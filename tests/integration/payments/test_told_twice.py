@@ -8,7 +8,6 @@ import pytest
 from market import ids
 from payments.settlement import SettlementOutcome as Was
 
-
 pytestmark = pytest.mark.usefixtures("vendor")
 
 
