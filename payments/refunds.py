@@ -54,9 +54,15 @@ async def ask_refund(db: AsyncSession, command: AskRefund, *, now: datetime) -> 
     known = await _row(db, command.id)
     if known is not None:
         return _same(known, command)
-    target = await _target(db, command)
-    await _lock_limit(db, target)
-    known = await _row(db, command.id)  # another request was faster
+    try:
+        target = await _target(db, command)
+        await _lock_limit(db, target)
+    except RefundTooLarge:
+        known = await _row(db, command.id)  # the same request, faster, may have taken what was left
+        if known is None:
+            raise
+        return _same(known, command)
+    known = await _row(db, command.id)
     if known is not None:
         return _same(known, command)
     await _reserve(db, target, command.amount_vnd)

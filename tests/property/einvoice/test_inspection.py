@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import cache
+from xml.etree import ElementTree as etree
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,6 +42,14 @@ def is_caught(report: inspection.Report) -> bool:
     return not report.is_right or "signature.subject_form" in report.codes(Verdict.DOUBT)
 
 
+def is_same_xml(changed: bytes) -> bool:
+    """Spelt otherwise and the same to every reader: a second space inside a tag."""
+    try:
+        return etree.canonicalize(changed.decode()) == etree.canonicalize(sealed().decode())
+    except (ValueError, SyntaxError):
+        return False
+
+
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_any_bit_flipped_anywhere_in_a_sealed_document_is_caught(data):
@@ -50,7 +59,7 @@ def test_any_bit_flipped_anywhere_in_a_sealed_document_is_caught(data):
 
     report = inspection.inspect(bytes(changed), now=NOW, trust=trust())
 
-    assert is_caught(report), bytes(changed[max(0, place - 30) : place + 30])
+    assert is_same_xml(bytes(changed)) or is_caught(report), bytes(changed[max(0, place - 30) : place + 30])
 
 
 @settings(max_examples=100, deadline=None)
@@ -63,7 +72,7 @@ def test_any_piece_removed_or_doubled_is_caught(data):
     piece = xml[start : start + size]
     changed = xml[:start] + (piece * 2 if again else b"") + xml[start + size :]
 
-    assert is_caught(inspection.inspect(changed, now=NOW, trust=trust()))
+    assert is_same_xml(changed) or is_caught(inspection.inspect(changed, now=NOW, trust=trust()))
 
 
 @settings(max_examples=100, deadline=None)
