@@ -135,7 +135,7 @@ class StallRow(Base, table=True):
     __table_args__ = (
         UniqueConstraint("hall_id", "code"),
         _one_of("status", "active", "paused", "ended"),
-        _one_of("invoice_mode", "off", "on_request", "each_sale"),
+        _one_of("invoice_mode", "off", "on_request", "each_sale", "day_end"),
         CheckConstraint("round_vnd IN (1, 500, 1000)", name="round_vnd"),
     )
     id: UUID = Field(primary_key=True)
