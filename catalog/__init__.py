@@ -16,6 +16,7 @@ from catalog.errors import (
     CatalogError,
     InvalidProduct,
     InvalidQuantity,
+    OutOfStock,
     PictureRefused,
     PriceJump,
     Problem,
@@ -38,6 +39,14 @@ from catalog.pictures import Photo, photo_bytes, prepared, put_photo
 from catalog.product import CATEGORIES, Category, Origin, Product, Seller, Status, sku_of
 from catalog.search import Page, find
 from catalog.shelf import Revision, product_by_id, product_by_sku, products, products_of, revisions
+from catalog.stock import (
+    free_stock,
+    gone,
+    hold_stock,
+    overdue,
+    release_stock,
+    sell_stock,
+)
 from catalog.sync import push
 from catalog.units import UNITS, Unit, checked_quantity, line_amount_vnd, unit
 from catalog.vietnamese import fold, sort_key, tidy
@@ -54,6 +63,7 @@ __all__ = [
     "Listing",
     "ListingState",
     "Origin",
+    "OutOfStock",
     "Page",
     "Photo",
     "PictureRefused",
@@ -72,12 +82,16 @@ __all__ = [
     "checked_quantity",
     "find",
     "fold",
+    "free_stock",
+    "gone",
+    "hold_stock",
     "join_channel",
     "leave_channel",
     "line_amount_vnd",
     "listings_of",
     "migrate",
     "offers",
+    "overdue",
     "photo_bytes",
     "portal_categories",
     "prepared",
@@ -91,9 +105,11 @@ __all__ = [
     "put_new_products",
     "put_photo",
     "put_product",
+    "release_stock",
     "resume_channel",
     "revisions",
     "script_text",
+    "sell_stock",
     "set_price",
     "set_stock",
     "sku_of",

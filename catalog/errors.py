@@ -40,6 +40,18 @@ class InvalidQuantity(CatalogError):
         super().__init__(f"{quantity} {unit} cannot be sold; the step is {step}")
 
 
+class OutOfStock(CatalogError):
+    """Less of the goods is free than asked for: the rest is sold, or somebody is paying for it."""
+
+    code = "out_of_stock"
+
+    def __init__(self, product_id: UUID, name: str, *, wanted: Decimal, left: Decimal) -> None:
+        self.product_id = str(product_id)
+        self.name = name
+        self.wanted, self.left = f"{wanted.normalize():f}", f"{left.normalize():f}"
+        super().__init__(f"{self.wanted} of “{name}” is not there: {self.left} is free")
+
+
 class UnknownProduct(CatalogError):
     """There are no such goods, or they are not this vendor's."""
 

@@ -129,6 +129,28 @@ async def set_stock(
     return await _change(db, wanted, "set_stock", Change.STOCK, now, by)
 
 
+async def move_stock(
+    db: AsyncSession,
+    owner_id: UUID,
+    product_id: UUID,
+    more: Decimal,
+    operation: str,
+    *,
+    now: datetime,
+) -> None:
+    """There is so much more, or less, of counted goods, never below none; the channels are told.
+
+    Raises: UnknownProduct.
+    """
+    stored = await _locked(db, owner_id, product_id)
+    if stored.stock_qty is None:
+        return
+    left = max(Decimal(0), stored.stock_qty + more)
+    if left != stored.stock_qty:
+        wanted = replace(stored, stock_qty=left)
+        await _change(db, wanted, operation, Change.STOCK, now, None)
+
+
 async def archive(
     db: AsyncSession,
     owner_id: UUID,

@@ -116,6 +116,26 @@ class RevisionRow(Base, table=True):
     changed_at: datetime = Field(sa_type=INSTANT)
 
 
+class StockHoldRow(Base, table=True):
+    """Some of counted goods that a subject (a sale of the platform) is paying for, or bought."""
+
+    __tablename__ = "stock_hold"
+    __table_args__ = (
+        _one_of("state", "held", "sold", "released"),
+        CheckConstraint("quantity > 0", name="quantity"),
+        Index("ix_stock_hold_product_id", "product_id", postgresql_where=text("state = 'held'")),
+        Index("ix_stock_hold_until", "until", postgresql_where=text("state = 'held'")),
+    )
+    subject_id: UUID = Field(primary_key=True)
+    product_id: UUID = Field(primary_key=True, sa_column_args=(ForeignKey("catalog.product.id"),))
+    owner_id: UUID
+    quantity: Decimal = Field(sa_type=QUANTITY)
+    state: str = Field(sa_type=Text)
+    until: datetime = Field(sa_type=INSTANT)
+    """When its payment should have ended; it is held until that is known."""
+    changed_at: datetime = Field(sa_type=INSTANT)
+
+
 class PhotoRow(Base, table=True):
     """A photo of goods: upright, without metadata, in two sizes."""
 
