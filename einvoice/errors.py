@@ -272,3 +272,24 @@ class NothingToRegister(EInvoiceError):
         super().__init__(f"The registration of {tax_id} is {state} already.")
         self.tax_id = tax_id
         self.state = state
+
+
+class BookEntryInvalid(EInvoiceError):
+    """What was to be written into the books cannot stand there."""
+
+    code = "book_entry_invalid"
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"The entry's {field} is wrong: {reason}.")
+        self.field = field
+        self.reason = reason
+
+
+class BookEntryNotFound(EInvoiceError):
+    """No such entry in one's own books."""
+
+    code = "book_entry_not_found"
+
+    def __init__(self, entry_id: UUID) -> None:
+        super().__init__(f"There is no entry {entry_id} in these books.")
+        self.entry_id = entry_id

@@ -8,8 +8,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
+from einvoice.books import tables as book_tables
 from einvoice.tables import Base
 
+assert book_tables  # part of the schema
 SCHEMA = "einvoice"
 
 
