@@ -5,7 +5,9 @@ What this module names is a promise; everything behind it may change.
 
 from einvoice.amounts import line_amount_vnd, rounded, split_inclusive, vat_vnd
 from einvoice.authority import HTTPAuthority, PulledReply, TaxAuthority
+from einvoice.complaints import faults_in
 from einvoice.deadlines import Deadline, Event, deadline
+from einvoice.difference import differences, lessened, merged, spread
 from einvoice.document import read, write
 from einvoice.envelope import Reason
 from einvoice.errors import EInvoiceError
@@ -66,6 +68,14 @@ from einvoice.registration import (
     registration_of,
 )
 from einvoice.seal import SELLER, Sealed, sign, verify
+from einvoice.standing import (
+    InvoiceStanding,
+    NoticeStanding,
+    counts_by_state,
+    notice_standing,
+    standings,
+    successors,
+)
 from einvoice.storage import migrate
 from einvoice.transmission import (
     Outcome,
@@ -81,7 +91,17 @@ from einvoice.transmission import (
     resubmit,
     sellers_waiting,
 )
-from einvoice.triage import Action, Advice, BuyerKind, Case, Fault, advise, faults_in
+from einvoice.triage import (
+    Action,
+    Advice,
+    BuyerKind,
+    Case,
+    Fault,
+    Need,
+    advise,
+    buyer_kind,
+    case_of,
+)
 from einvoice.validity import check
 from einvoice.words import NORTH, SOUTH, amount_in_words, same_words
 
@@ -120,6 +140,7 @@ __all__ = [
     "HTTPAuthority",
     "HouseholdTax",
     "Invoice",
+    "InvoiceStanding",
     "IssueInvoice",
     "IssuedInvoice",
     "KeyFolder",
@@ -127,6 +148,8 @@ __all__ = [
     "Line",
     "Method",
     "Nature",
+    "Need",
+    "NoticeStanding",
     "Outcome",
     "Outgoing",
     "PulledReply",
@@ -152,10 +175,14 @@ __all__ = [
     "WrongInvoice",
     "advise",
     "amount_in_words",
+    "buyer_kind",
+    "case_of",
     "check",
     "claim_pending",
     "correct",
+    "counts_by_state",
     "deadline",
+    "differences",
     "error_message",
     "faults_in",
     "filings",
@@ -166,13 +193,16 @@ __all__ = [
     "invoice_of_subject",
     "invoices_of",
     "issue",
+    "lessened",
     "line",
     "line_amount_vnd",
     "lookup_code",
     "make_demo_certificate",
     "make_key",
+    "merged",
     "migrate",
     "name_buyer",
+    "notice_standing",
     "notify_error",
     "pdf_of",
     "prepare",
@@ -191,6 +221,9 @@ __all__ = [
     "sign",
     "signer_from_pkcs12",
     "split_inclusive",
+    "spread",
+    "standings",
+    "successors",
     "tax_id_doubt",
     "tax_id_of",
     "tax_of",

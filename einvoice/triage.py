@@ -4,7 +4,6 @@ There is no cancelling any more: a replaced invoice stays in the books as replac
 never used again. Source: Circular 91/2026, Art. 10; Decree 254/2026, Art. 10.
 """
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
@@ -13,7 +12,7 @@ from typing import Any
 
 from einvoice import instruments
 from einvoice.errors import NotPossible
-from einvoice.invoice import Method
+from einvoice.invoice import Buyer, Invoice, Method
 
 
 class Fault(StrEnum):
@@ -118,6 +117,31 @@ class Case:
     asked_by_authority: bool = False
     """Message 302 (01/TB-RSĐT)."""
     answer_by: date | None = None
+
+
+def buyer_kind(buyer: Buyer) -> BuyerKind:
+    """Who bought, by what the invoice says: a tax id of 10 digits is a business's."""
+    if len(buyer.tax_id) in (10, 14):
+        return BuyerKind.BUSINESS
+    named = buyer.tax_id or buyer.personal_id or buyer.phone or buyer.email or buyer.address
+    return BuyerKind.INDIVIDUAL if named else BuyerKind.CONSUMER
+
+
+def case_of(invoice: Invoice, faults: Iterable[Fault], *, state: str, correction: str = "") -> Case:
+    """The case of an issued invoice; `correction` is empty, replaced or adjusted as it is stored.
+
+    Raises: NotPossible for a replaced one: its successor is corrected.
+    """
+    if correction == "replaced":
+        raise NotPossible("it was replaced; its successor is corrected")
+    earlier = None if invoice.related is None else invoice.related.method
+    return Case(
+        faults=frozenset(faults),
+        is_cash_register=invoice.is_cash_register,
+        buyer=buyer_kind(invoice.buyer),
+        earlier=Method.ADJUSTS if correction == "adjusted" else earlier,
+        state=state,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -330,58 +354,3 @@ def _correctable(standing: Standing) -> None:
         raise NotPossible(f"an invoice that is {standing.state} is not corrected")
     if standing.corrected is Method.REPLACES:
         raise NotPossible(f"it was replaced by {standing.corrected_by[0]}; correct that one")
-
-
-# ── Plain words ─────────────────────────────────────────────────────────────────────────────────
-
-_WORDS: tuple[tuple[Fault, tuple[str, ...]], ...] = (
-    (Fault.WORDS, ("bang chu",)),
-    (Fault.RETURNED, ("tra hang", "tra lai", "doi hang", "hoan hang", "tra mot phan", "khach tra")),
-    (Fault.SERVICE_CANCELLED, ("huy dich vu", "huy dat", "huy tiec", "huy hop dong", "khong dung dich vu")),
-    (Fault.REBATE, ("chiet khau", "giam gia theo so luong", "thuong doanh so")),
-    (Fault.TAX_ID, ("ma so thue", "mst", "so dinh danh")),
-    (Fault.RATE, ("thue suat",)),
-    (Fault.VAT, ("tien thue", "sai thue")),
-    (Fault.GOODS, ("ten hang", "mat hang", "quy cach", "chat luong", "sai hang", "nham hang",
-                   "ten dich vu", "nham mon", "sai mon")),
-    (Fault.AMOUNT, ("so tien", "sai tien", "nham tien", "thanh tien", "don gia", "so luong",
-                    "sai gia", "nham gia", "thieu tien", "thua tien")),
-    (Fault.BUYER_ADDRESS, ("dia chi",)),
-    (Fault.BUYER_NAME, ("ten nguoi mua", "ten khach", "ten cong ty", "ten don vi", "ho ten",
-                        "sai ten", "nham ten")),
-    (Fault.NO_SYMBOL, ("khong co ky hieu", "khong co so hoa don", "thieu ky hieu")),
-    (Fault.OTHER_TEXT, ("so dien thoai", "email", "so tai khoan", "hinh thuc thanh toan", "ghi chu",
-                        "don vi tinh")),
-    (Fault.MANDATORY, ("ngay lap", "sai ngay", "nham ngay")),
-)  # fmt: skip
-
-
-def faults_in(text: str) -> frozenset[Fault]:
-    """What a seller's own words say is wrong; nothing where they are not understood.
-
-    Typed with or without marks. An amount in words is not a wrong amount, nor goods a wrong name.
-    """
-    plain = folded(text)
-    found: set[Fault] = set()
-    for fault, phrases in _WORDS:
-        for phrase in _longest_first(phrases):
-            if phrase in plain:
-                found.add(fault)
-                plain = plain.replace(phrase, " ")
-    if Fault.WORDS in found and not _says_amount(plain):
-        found.discard(Fault.AMOUNT)
-    return frozenset(found)
-
-
-def _longest_first(phrases: Iterable[str]) -> list[str]:
-    return sorted(phrases, key=len, reverse=True)
-
-
-def _says_amount(rest: str) -> bool:
-    return any(one in rest for one in ("don gia", "thanh tien", "so luong", "sai gia"))
-
-
-def folded(text: str) -> str:
-    """Lower case without marks: đơn giá → don gia."""
-    plain = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
-    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())

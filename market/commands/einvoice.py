@@ -320,12 +320,12 @@ def _show_tax(tax: "HouseholdTax") -> None:
 
 
 def _correct(options: argparse.Namespace) -> int:
-    from einvoice import triage
+    from einvoice import complaints, triage
     from einvoice.invoice import Method
 
     earlier = {"replaces": Method.REPLACES, "adjusts": Method.ADJUSTS}.get(options.earlier or "")
     text = " ".join(options.what)
-    faults = triage.faults_in(text)
+    faults = complaints.faults_in(text)
     if not faults:
         raise _Misused(
             f"“{text[:80]}” was not understood; say what is wrong, e.g. sai tên người mua"

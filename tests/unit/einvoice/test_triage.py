@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from einvoice import triage
+from einvoice import complaints, triage
 from einvoice.errors import NotPossible
 from einvoice.invoice import Method
 from einvoice.triage import Action, BuyerKind, Case, Fault, Need, Standing, TaxPeriod, advise
@@ -177,4 +177,4 @@ def test_notices_do_not_fix_a_method_and_wait_for_the_verdict():
     ],
 )
 def test_plain_words_are_understood(text, faults):
-    assert triage.faults_in(text) == faults
+    assert complaints.faults_in(text) == faults
