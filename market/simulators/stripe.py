@@ -19,12 +19,15 @@ from market.simulators import partner
 from market.simulators.faults import Faults
 from market.simulators.notifier import Answered, Delivery, Notifier
 from market.simulators.state import Store
-from market.simulators.stripe_book import (
-    CARDS,
-    FAULTS,
-    SCHEMA,
-    Book,
-    StripeConfig,
+from market.simulators.stripe_book import FAULTS, SCHEMA, Book, StripeConfig
+from market.simulators.stripe_cards import CARDS
+from market.simulators.stripe_checkout import (
+    complete_session,
+    create_session,
+    expire_session,
+    pay_session,
+    session_name,
+    session_of_intent,
 )
 from market.simulators.stripe_money import (
     NoSuchThing,
@@ -54,13 +57,17 @@ _POST: dict[tuple[str, ...], Action] = {
     ("payment_intents",): lambda book, _, given, now: book.create_intent(given, now),
     ("payment_intents", "*", "confirm"): lambda book, p, given, now: book.confirm(p[1], given, now),
     ("payment_intents", "*", "cancel"): lambda book, p, _, now: book.cancel(p[1], now),
-    ("checkout", "sessions"): lambda book, _, given, now: book.create_session(given, now),
-    ("checkout", "sessions", "*", "expire"): lambda book, p, _, now: book.expire_session(p[2], now),
+    ("checkout", "sessions"): lambda book, _, given, now: create_session(book, given, now),
+    ("checkout", "sessions", "*", "expire"): lambda book, p, _, now: expire_session(
+        book, p[2], now
+    ),
     ("refunds",): lambda book, _, given, now: book.create_refund(given, now),
+    ("payment_methods",): lambda book, _, given, now: book.create_method(given, now),
 }
 _GET: dict[tuple[str, ...], Action] = {
     ("payment_intents", "*"): lambda book, p, _, __: book.get(p[1], "payment_intent"),
     ("checkout", "sessions", "*"): lambda book, p, _, __: book.get(p[2], "checkout.session"),
+    ("payment_methods", "*"): lambda book, p, _, __: book.get(p[1], "payment_method"),
     ("refunds", "*"): lambda book, p, _, __: book.get(p[1], "refund"),
     ("disputes", "*"): lambda book, p, _, __: book.get(p[1], "dispute"),
     ("disputes",): lambda book, _, given, __: _list(book, "dispute", given),
@@ -236,7 +243,7 @@ def checkout_page(
         return Response("Không có trang này.", status_code=404, media_type="text/plain")
     context = {
         "session": session,
-        "name": stripe.book.session_name(number),
+        "name": session_name(stripe.book, number),
         "cards": {card: why for card, why in CARDS.items() if card.isdigit()},
         "wrong": wrong,
     }
@@ -252,7 +259,7 @@ async def pay(
     card = "".join(str(form.get("card") or "").split())
     try:
         with stripe.on(stripe.book.account_of(number)):
-            session = stripe.book.pay_session(number, card, clock.now())
+            session = pay_session(stripe.book, number, card, clock.now())
     except Refused as refused:
         wrong = DECLINED.get(
             str(refused.body["error"].get("decline_code", "")), "Thẻ bị từ chối. Hãy dùng thẻ khác."
@@ -281,13 +288,13 @@ async def authenticate(
             intent = stripe.book.authenticate(number, passed=passed, now=clock.now())
     except Refused:
         return Redirect("/inside", status_code=303)
-    session = stripe.book.session_of_intent(number)
+    session = session_of_intent(stripe.book, number)
     if session is None:
         return Redirect("/inside", status_code=303)
     if intent["status"] != "succeeded":
         wrong = DECLINED["payment_intent_authentication_failure"]
         return Redirect(f"/c/pay/{session['id']}", query_params={"wrong": wrong}, status_code=303)
-    stripe.book.complete_session(session, clock.now())
+    complete_session(stripe.book, session, clock.now())
     return Redirect(_back(session), status_code=303)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from market import ids
 from market.simulators.state import Store
+from market.simulators.stripe_cards import ACTION_REQUIRED, CARDS, payment_method
 from market.simulators.stripe_money import balance_transaction
 from market.simulators.stripe_wire import (
     Json,
@@ -16,10 +17,8 @@ from market.simulators.stripe_wire import (
     amount_of,
     check_limits,
     currency_of,
-    items_of,
     metadata_of,
     new_id,
-    table_of,
     unexpected_state,
 )
 
@@ -28,7 +27,6 @@ FAULTS = (
     "drop", "double", "delay", "delay_s", "forge", "reorder", "down", "lost_answer",
     "refund_pending",
 )  # fmt: skip
-SESSION_SECONDS = 24 * 3600
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS object (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, parent TEXT NOT NULL DEFAULT '', body TEXT NOT NULL
@@ -38,23 +36,6 @@ CREATE TABLE IF NOT EXISTS idempotency (
     key TEXT PRIMARY KEY, request TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL
 );
 """
-ACTION_REQUIRED = "authentication_required"
-CARDS = {
-    "4242424242424242": "",
-    "5555555555554444": "",
-    "4000000000000002": "generic_decline",
-    "4000000000009995": "insufficient_funds",
-    "4000000000000069": "expired_card",
-    "4000000000000127": "incorrect_cvc",
-    "4000002500003155": ACTION_REQUIRED,
-    "pm_card_visa": "",
-    "pm_card_mastercard": "",
-    "pm_card_chargeDeclined": "generic_decline",
-    "pm_card_chargeDeclinedInsufficientFunds": "insufficient_funds",
-    "pm_card_chargeDeclinedExpiredCard": "expired_card",
-    "pm_card_authenticationRequired": ACTION_REQUIRED,
-}
-"""Test cards and payment methods, and why each is declined; empty where it pays."""
 _SUCCEEDED = "succeeded"
 _CANCELLABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 
@@ -85,7 +66,7 @@ class Book:
         tell: Callable[[Json], None],
         pending: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._config, self._store, self._tell, self._pending = config, store, tell, pending
+        self.config, self.store, self._tell, self._pending = config, store, tell, pending
         self.account = ""
         """On whose connected account the present call is; empty: our own."""
 
@@ -136,21 +117,35 @@ class Book:
             raise Refused(
                 "A payment method is needed.", "parameter_missing", param="payment_method"
             )
-        if method not in CARDS:
-            raise Refused(
-                f"No such PaymentMethod: '{method}'", "resource_missing", param="payment_method"
-            )
+        decline = self._decline_of(method)
         intent["payment_method"] = method
-        if CARDS[method] == ACTION_REQUIRED:
+        if decline == ACTION_REQUIRED:
             intent["status"] = "requires_action"
-            url = f"{self._config.url}/authenticate/{number}"
+            url = f"{self.config.url}/authenticate/{number}"
             intent["next_action"] = {"type": "redirect_to_url", "redirect_to_url": {"url": url}}
             self.save(intent)
             self.event("payment_intent.requires_action", intent, now)
             return intent
-        if CARDS[method]:
-            raise self._declined(intent, CARDS[method], now)
+        if decline:
+            raise self._declined(intent, decline, now)
         return self._succeed(intent, now)
+
+    def create_method(self, given: Json, now: datetime) -> Json:
+        """A payment method made of a test card."""
+        made = payment_method(given, now)
+        self.save(made)
+        return made
+
+    def _decline_of(self, method: str) -> str:
+        """Why this card or payment method is declined; empty where it pays."""
+        if method in CARDS:
+            return CARDS[method]
+        known = self.anything(method)
+        if known.get("object") != "payment_method":
+            raise Refused(
+                f"No such PaymentMethod: '{method}'", "resource_missing", param="payment_method"
+            )
+        return str(known["simulated_decline"])
 
     def authenticate(self, number: str, *, passed: bool, now: datetime) -> Json:
         """The cardholder's answer to 3-D Secure."""
@@ -218,89 +213,6 @@ class Book:
             message, "card_declined", status=402, decline_code=reason, payment_intent=intent
         )
 
-    # ── Checkout ────────────────────────────────────────────────────────────────────────────────
-
-    def create_session(self, given: Json, now: datetime) -> Json:
-        """A Checkout page for line items with inline prices."""
-        if given.get("mode") != "payment":
-            raise Refused("Only mode=payment is simulated.", "parameter_invalid", param="mode")
-        if not given.get("success_url"):
-            raise Refused("Missing: success_url.", "parameter_missing", param="success_url")
-        total, currency, name = items_of(given)
-        check_limits(total, currency)
-        number = new_id("cs_test")
-        session: Json = {
-            "id": number,
-            "object": "checkout.session",
-            "amount_subtotal": total,
-            "amount_total": total,
-            "cancel_url": given.get("cancel_url"),
-            "client_reference_id": given.get("client_reference_id"),
-            "created": int(now.timestamp()),
-            "currency": currency,
-            "expires_at": int(now.timestamp()) + SESSION_SECONDS,
-            "livemode": False,
-            "metadata": metadata_of(given),
-            "mode": "payment",
-            "payment_intent": None,
-            "payment_status": "unpaid",
-            "status": "open",
-            "success_url": given["success_url"],
-            "url": f"{self._config.url}/c/pay/{number}",
-        }
-        private = {"intent": table_of(given.get("payment_intent_data")), "name": name}
-        self._store.set_setting(f"session:{number}", private)
-        self.save(session)
-        return session
-
-    def session_name(self, number: str) -> str:
-        """What the page says is bought."""
-        return str(self._store.setting(f"session:{number}", {}).get("name", ""))
-
-    def pay_session(self, number: str, card: str, now: datetime) -> Json:
-        """The payer's card on the hosted page; the session afterwards.
-
-        Raises: Refused where the card is declined or the page is closed.
-        """
-        session = self.get(number, "checkout.session")
-        if session["status"] != "open" or now.timestamp() > session["expires_at"]:
-            raise Refused("This page is closed.", "checkout_session_closed")
-        if session["payment_intent"] is None:
-            data = self._store.setting(f"session:{number}", {}).get("intent", {})
-            wanted = {"amount": session["amount_total"], "currency": session["currency"], **data}
-            session["payment_intent"] = self.create_intent(wanted, now)["id"]
-            self.save(session)
-        intent = self.confirm(session["payment_intent"], {"payment_method": card}, now)
-        if intent["status"] == _SUCCEEDED:
-            self.complete_session(session, now)
-        return session
-
-    def complete_session(self, session: Json, now: datetime) -> None:
-        """The session of a paid intent is complete, once."""
-        if session["status"] == "open":
-            session |= {"status": "complete", "payment_status": "paid", "url": None}
-            self.save(session)
-            self.event("checkout.session.completed", session, now)
-
-    def expire_session(self, number: str, now: datetime) -> Json:
-        """Close an open page."""
-        session = self.get(number, "checkout.session")
-        if session["status"] != "open":
-            raise Refused("Only an open session can expire.", "checkout_session_closed")
-        session |= {"status": "expired", "url": None}
-        self.save(session)
-        self.event("checkout.session.expired", session, now)
-        return session
-
-    def session_of_intent(self, number: str) -> Json | None:
-        """The Checkout session that an intent belongs to."""
-        found = self._store.row(
-            "SELECT body FROM object WHERE kind = 'checkout.session'"
-            " AND json_extract(body, '$.payment_intent') = ?",
-            number,
-        )
-        return None if found is None else json.loads(found["body"])
-
     # ── Refunds ─────────────────────────────────────────────────────────────────────────────────
 
     def create_refund(self, given: Json, now: datetime) -> Json:
@@ -359,7 +271,7 @@ class Book:
 
         Raises: Refused with 404.
         """
-        found = self._store.row("SELECT body FROM object WHERE id = ? AND kind = ?", number, kind)
+        found = self.store.row("SELECT body FROM object WHERE id = ? AND kind = ?", number, kind)
         if found is None or self.account_of(number) != self.account:
             raise Refused(f"No such {kind}: '{number}'", "resource_missing", status=404, param="id")
         loaded: Json = json.loads(found["body"])
@@ -367,17 +279,17 @@ class Book:
 
     def anything(self, number: str) -> Json:
         """An object of whatever kind."""
-        found = self._store.row("SELECT body FROM object WHERE id = ?", number)
+        found = self.store.row("SELECT body FROM object WHERE id = ?", number)
         loaded: Json = {} if found is None else json.loads(found["body"])
         return loaded
 
     def account_of(self, number: str) -> str:
         """The connected account an object was made on; empty where it is our own."""
-        return str(self._store.setting(f"account:{number}", ""))
+        return str(self.store.setting(f"account:{number}", ""))
 
     def listed(self, kind: str, parent: str = "", limit: int = 10) -> Json:
         """A list object, newest first."""
-        rows = self._store.rows(
+        rows = self.store.rows(
             "SELECT body FROM object WHERE kind = ? AND (? = '' OR parent = ?)"
             " ORDER BY rowid DESC LIMIT ?",
             kind, parent, parent, limit + 1,
@@ -387,8 +299,8 @@ class Book:
 
     def save(self, thing: Mapping[str, Any], parent: str = "") -> None:
         if self.account:
-            self._store.set_setting(f"account:{thing['id']}", self.account)
-        self._store.run(
+            self.store.set_setting(f"account:{thing['id']}", self.account)
+        self.store.run(
             "INSERT INTO object VALUES (?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET body = excluded.body",
             thing["id"], thing["object"], parent, json.dumps(thing, ensure_ascii=False),
