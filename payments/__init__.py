@@ -18,6 +18,7 @@ from payments.checkout import (
 )
 from payments.clearing.loading import Loaded, load_provider_file
 from payments.confirmation import Confirmation
+from payments.day_reading import payment_states, refunds_done
 from payments.disputes import dispute_told
 from payments.errors import (
     AccountClosed,
@@ -278,6 +279,7 @@ __all__ = [
     "outgoing",
     "payer_in",
     "payment",
+    "payment_states",
     "post_file",
     "post_refund",
     "read_statement",
@@ -288,6 +290,7 @@ __all__ = [
     "receipts_to_resolve",
     "refund_request",
     "refundable",
+    "refunds_done",
     "refunds_in_doubt",
     "refunds_of",
     "refunds_open",

@@ -128,7 +128,14 @@ def _checked(entry: Entry, today: date) -> Entry:
         if not quantity.is_finite() or not THOUSANDTH <= quantity <= QUANTITY_MAX:
             raise BookEntryInvalid("quantity", f"{THOUSANDTH} to {QUANTITY_MAX}")
         quantity = quantity.quantize(THOUSANDTH)
-    return replace(entry, quantity=quantity, **texts)
+    return replace(
+        entry,
+        text=texts["text"],
+        document=texts["document"],
+        goods=texts["goods"],
+        unit=texts["unit"],
+        quantity=quantity,
+    )
 
 
 def _value(row: BookEntryRow) -> Entry:

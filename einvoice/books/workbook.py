@@ -6,9 +6,9 @@ from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]  # it ships no types
 
-from einvoice.books.sheet import DISCLAIMER, Cell, Column, Kind, Sheet, Sums, Table
+from einvoice.books.sheet import DISCLAIMER, Cell, Column, Sheet, Sums, Table
 
 ROW_COUNT_MAX = 1_000_000
 """A worksheet holds 1,048,576 rows; what is beyond goes into the next year's or quarter's book."""
