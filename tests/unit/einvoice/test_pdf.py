@@ -11,6 +11,7 @@ from pypdf import PdfReader
 from einvoice import document, pdf, seal
 from einvoice import invoice as values
 from einvoice.issuance import IssuedInvoice
+from einvoice.page import ink
 from market import ids
 from tests.unit.einvoice.conftest import NOW, food_stall_invoice, vat_invoice
 
@@ -145,3 +146,41 @@ def test_the_roll_is_80_mm_wide_and_as_long_as_it_must_be():
 
     assert abs(float(page.mediabox.width) - 226.77) < 0.1
     assert 250 < float(page.mediabox.height) < 700
+
+
+def test_letters_outside_the_packed_fonts_are_drawn_all_the_same():
+    lines = (values.line("Crème brûlée Ø ßæ", 1, 30_000), values.line("Trà đá", 1, 5_000))
+    invoice = food_stall_invoice(lines=lines, totals=values.totals_of(2, lines))
+
+    said = text_of(pdf.pdf_of(issued(invoice)))
+
+    assert "Crème brûlée Ø ßæ" in said
+    assert "Trà đá" in said
+    assert text_of(pdf.pdf_of(issued(food_stall_invoice()))).count("Trà đá") == 1
+
+
+def test_every_vietnamese_letter_is_in_the_first_subset():
+    assert len(ink.letters()) == len(set(ink.letters())) <= 255
+    assert all(ink._coded(letter, font) for letter in ink.letters() for font in ink.fonts())
+
+
+def test_every_page_of_every_invoice_carries_the_same_fonts():
+    def fonts_in(page: bytes) -> set[bytes]:
+        reader = PdfReader(io.BytesIO(page))
+        return {
+            font.get_object()["/FontDescriptor"].get_object()["/FontFile2"].get_object().get_data()
+            for one in reader.pages
+            for font in one["/Resources"]["/Font"].get_object().values()
+        }
+
+    assert fonts_in(pdf.pdf_of(issued(vat_invoice()), pdf.A4)) == fonts_in(
+        pdf.pdf_of(issued(food_stall_invoice()))
+    )
+
+
+def test_each_page_has_a_code_of_its_own():
+    links = [f"http://127.0.0.1:8000/hd/7K3MZ9QW2XCVB{number}" for number in range(100, 110)]
+
+    read = [codes_in(pdf.pdf_of(issued(food_stall_invoice()), lookup_url=one)) for one in links]
+
+    assert read == [[one] for one in links]
