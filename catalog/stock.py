@@ -86,6 +86,7 @@ async def sell_stock(db: AsyncSession, subject_id: UUID, *, now: datetime) -> bo
     for row in rows:
         if row.state == "released":
             await _check_free(db, row)
+    for row in rows:
         row.state, row.changed_at = "sold", now
         db.add(row)
     await db.flush()
@@ -116,11 +117,11 @@ async def release_stock(
 async def free_stock(db: AsyncSession, product_ids: Iterable[UUID]) -> dict[UUID, Decimal]:
     """How much of each counted goods can still be sold: what is there less what is held."""
     rows = await db.exec(
-        select(ProductRow.id, ProductRow.stock_qty).where(
+        select(ProductRow).where(
             col(ProductRow.id).in_(list(product_ids)), col(ProductRow.stock_qty).is_not(None)
         )
     )
-    counted = {product_id: quantity for product_id, quantity in rows if quantity is not None}
+    counted = {row.id: row.stock_qty for row in rows if row.stock_qty is not None}
     held = await _held(db, counted)
     return {one: max(Decimal(0), left - held.get(one, Decimal(0))) for one, left in counted.items()}
 

@@ -1,14 +1,22 @@
-"""A sale is opened, its payment asked for, cancelled; cash is recorded beside."""
+"""A sale is opened, its payment asked for, cancelled; cash is recorded beside.
+
+Goods that are counted are held before anybody is shown a code, sold when the ledger has the money,
+and free again once their payment ended unpaid: the payment's end and its money exclude each other,
+so an item goes to one buyer, and every other is turned away before paying or is due a refund.
+"""
 
 import secrets
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Literal
+from decimal import Decimal
+from typing import Any, Literal
 from uuid import UUID
 
+import structlog
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+import catalog
 import payments
 from market import sales
 from market.errors import (
@@ -18,8 +26,10 @@ from market.errors import (
     SaleIdReused,
     StallNotSelling,
 )
+from market.flows.context import Context, Event
 from market.sales import OpenSale
 from market.tables import PayeeAccountRow, SaleLineRow, SaleRow
+from payments.payment import EXPIRY_GRACE
 
 OPEN_FOR = timedelta(minutes=15)
 """A dynamic QR asks for its money this long; later money is LATE and put before a person."""
@@ -29,7 +39,16 @@ QUEUED_MAX = timedelta(days=7)
 """A till may keep a sale this long without network."""
 CITY = "THANH HOA"
 CODE_TRIES_MAX = 5
+HANDED_OVER_AFTER = timedelta(minutes=1)
+"""Cash that was taken so long before we hear of it: the goods have gone, whatever we counted."""
+CASH_HELD_FOR = timedelta(days=1)
+HELD_TOO_LONG = timedelta(minutes=10)
+"""After its deadline; then the sale itself is looked at."""
+SOLD = {"settled", "over", "cash"}
+"""Outcomes by which a sale is paid."""
 Method = Literal["vietqr", "vnpay", "stripe"]
+
+log = structlog.get_logger("market.sale")
 
 
 async def open_sale(
@@ -38,7 +57,8 @@ async def open_sale(
     """The sale as stored, with its QR where one is needed. Asked twice, it is made once.
 
     Cash is stored as open: the caller posts it to the ledger, which makes it paid.
-    Raises: AmountOutOfRange, LinesDoNotAddUp, SaleIdReused, StallNotSelling, NoReceivingAccount.
+    Raises: AmountOutOfRange, LinesDoNotAddUp, SaleIdReused, StallNotSelling, NoReceivingAccount;
+    catalog.OutOfStock where counted goods are sold, or somebody else is paying for them.
     """
     command.checked()
     known = await sales.sale(db, command.sale_id, lock=True)
@@ -73,10 +93,32 @@ async def open_sale(
                 amount_vnd=line.amount_vnd,
             )
         )
+    await _hold_goods(db, row, command, now)
     if command.method != "cash":
         await _ask_for_payment(db, row, command.method, now)
     await db.flush()
     return row
+
+
+async def _hold_goods(db: AsyncSession, row: SaleRow, command: OpenSale, now: datetime) -> None:
+    """The counted goods of the basket are nobody else's from now on."""
+    quantities: dict[UUID, Decimal] = {}
+    for line in command.lines:
+        if line.product_id is not None:
+            before = quantities.get(line.product_id, Decimal(0))
+            quantities[line.product_id] = before + line.quantity
+    if not quantities:
+        return
+    is_cash = command.method == "cash"
+    await catalog.hold_stock(
+        db,
+        row.id,
+        row.vendor_id,
+        quantities,
+        until=now + (CASH_HELD_FOR if is_cash else OPEN_FOR + EXPIRY_GRACE),
+        now=now,
+        as_far_as_there=is_cash and row.sold_at < now - HANDED_OVER_AFTER,
+    )
 
 
 def _same(known: SaleRow, command: OpenSale) -> SaleRow:
@@ -166,17 +208,57 @@ async def record_cash(ledger: payments.Ledger, row: SaleRow, *, now: datetime) -
 async def cancel_sale(db: AsyncSession, sale_id: UUID, *, now: datetime) -> SaleRow:
     """The sale no longer waits for money. Money that comes all the same is put before a person.
 
-    Raises: NotFound, SaleFinal where it is paid.
+    Raises: NotFound, SaleFinal where it is paid, or in cash: then its money is in the drawer.
     """
     row = await sales.sale(db, sale_id, lock=True)
     if row is None:
         raise NotFound("sale", sale_id)
     if row.state == "cancelled":
         return row
-    if row.state != "open":
+    if row.state != "open" or row.method == "cash":
         raise SaleFinal(sale_id, row.state)
     if row.payment_id is not None:
         await payments.cancel_payment(db, row.payment_id, now=now)
     row.state = "cancelled"
     db.add(row)
     return row
+
+
+# ── Counted goods follow the money ──────────────────────────────────────────────────────────────
+
+
+async def goods_sold(db: AsyncSession, event: Event, now: datetime) -> None:
+    """Reaction to `receipt.recorded`: what the sale held is sold, in the transaction that pays it."""
+    data = event.data
+    if data["outcome"] not in SOLD or data.get("purpose") == "test":
+        return
+    sale_id = data.get("payment_id") or data.get("subject_id")
+    if sale_id is not None:
+        await _sell(db, UUID(sale_id), now)
+
+
+async def goods_freed(db: AsyncSession, event: Event, now: datetime) -> None:
+    """Reaction to `payment.expired` and `payment.cancelled`: what the sale held is free again."""
+    await catalog.release_stock(db, UUID(event.data["payment_id"]), now=now)
+
+
+async def settle_stock(context: Context, _: dict[str, Any]) -> None:
+    """Job: goods held past their deadline follow their sale; what still waits for money is left."""
+    now = context.now()
+    async with context.database.as_system() as db:
+        left = await catalog.overdue(db, before=now - HELD_TOO_LONG)
+    for sale_id in left:
+        async with context.database.as_system() as db:
+            row = await sales.sale(db, sale_id, lock=True)
+            if row is not None and row.state == "paid":
+                await _sell(db, sale_id, now)
+            elif row is None or row.method == "cash" or row.state in {"expired", "cancelled"}:
+                await catalog.release_stock(db, sale_id, now=now)
+
+
+async def _sell(db: AsyncSession, sale_id: UUID, now: datetime) -> None:
+    """Never undone by the goods: the money came, so a wrong count is told and the sale stands."""
+    try:
+        await catalog.sell_stock(db, sale_id, now=now)
+    except catalog.OutOfStock as missing:
+        log.error("a paid sale has no goods", sale=str(sale_id), goods=missing.product_id)

@@ -1,7 +1,7 @@
 """A person says what waiting money was for: the sale is paid, told, counted and invoiced as any other."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+import catalog
 import payments
 from market import echo, live, sales
 from market.db import Database, Viewer
@@ -45,6 +46,8 @@ class Candidate:
     sold_at: datetime
     why: str
     """“code”, “named”, “amount” or “time”."""
+    is_gone: bool = False
+    """Its goods went to somebody else when it had ended: the money can only go back."""
 
 
 # ── Deciding ────────────────────────────────────────────────────────────────────────────────────
@@ -60,11 +63,14 @@ async def resolve(
 ) -> suspense.Decision:
     """What was decided, carried out; as durable as any payment when it returns.
 
-    Raises: what `payments.suspense.plan` does; CaseRefused where the ledger says no; LedgerBusy,
+    Raises: what `payments.suspense.plan` does; catalog.OutOfStock where a sale's goods went to
+    somebody else when it had expired; CaseRefused where the ledger says no; LedgerBusy,
     LedgerUnavailable, and then `finish_decisions` carries it out soon.
     """
     async with database.as_viewer(viewer) as db:
         decision = await suspense.plan(db, command, now=now)
+        for sale_id in _paid_by(decision):
+            await catalog.sell_stock(db, sale_id, now=now)
     return await _carry_out(database, ledger, decision, command.receipt_id, now)
 
 
@@ -99,8 +105,7 @@ async def finish_decisions(context: Context, _: dict[str, Any]) -> None:
     async with ledger_of(context) as ledger:
         for decision in left:
             outcomes = await suspense.carry_out(ledger, decision)
-            async with context.database.as_system() as db:
-                await suspense.finish(db, decision.id, outcomes, now=context.now())
+            await _finish(context.database, decision, outcomes, context.now())
 
 
 async def _carry_out(
@@ -111,11 +116,36 @@ async def _carry_out(
     now: datetime,
 ) -> suspense.Decision:
     outcomes = await suspense.carry_out(ledger, decision)
-    async with database.as_system() as db:
-        done = await suspense.finish(db, decision.id, outcomes, now=now)
+    done = await _finish(database, decision, outcomes, now)
     if done.state == "refused":
         raise suspense.CaseRefused(receipt_id, done.outcome)
     return done
+
+
+async def _finish(
+    database: Database,
+    decision: suspense.Decision,
+    outcomes: Sequence[payments.Outcome],
+    now: datetime,
+) -> suspense.Decision:
+    """What did not happen, and what was taken back, gives back the goods that were taken for it.
+
+    In this transaction, before anybody can decide about the case again.
+    """
+    async with database.as_system() as db:
+        before = await suspense.locked(db, decision.id)
+        done = await suspense.finish(db, decision.id, outcomes, now=now)
+        is_paid = done.state == "posted" if done.undoes_id is None else done.state == "refused"
+        if before.state == "planned" and not is_paid:
+            for sale_id in _paid_by(done):
+                await catalog.release_stock(db, sale_id, now=now, sold_too=True)
+    return done
+
+
+def _paid_by(decision: suspense.Decision) -> list[UUID]:
+    """The sales a decision pays, lowest id first; a payment has the id of its sale."""
+    paid = [one.target_id for one in decision.parts if one.kind == "payment" and one.target_id]
+    return sorted(paid)
 
 
 # ── What it may have been for ───────────────────────────────────────────────────────────────────
@@ -136,7 +166,9 @@ async def candidates(db: AsyncSession, case: suspense.Case) -> Sequence[Candidat
         )
         .limit(500)
     )
-    found = [_candidate(case, row, code) for row, code in rows.all()]
+    listed = [_candidate(case, row, code) for row, code in rows.all()]
+    gone = await catalog.gone(db, [one.sale_id for one in listed])
+    found = [replace(one, is_gone=one.sale_id in gone) for one in listed]
     order = ("code", "named", "amount", "time")
     found.sort(
         key=lambda one: (

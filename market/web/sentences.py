@@ -89,6 +89,11 @@ tells(invoice.InvoiceNotFound, 404, "Không tìm thấy hóa đơn này.")
 tells(goods.CatalogError, 422, "Hàng hóa chưa lưu được. Xem chi tiết.")
 tells(goods.InvalidProduct, 422, "Thông tin hàng hóa chưa đúng. Xem chi tiết từng ô.")
 tells(goods.InvalidQuantity, 422, "Số lượng chưa đúng.")
+tells(
+    goods.OutOfStock,
+    409,
+    "Hàng không còn đủ, hoặc đang có khách khác trả tiền. Xem lại số lượng rồi bán lại.",
+)
 tells(goods.UnknownProduct, 404, "Không tìm thấy mặt hàng này.")
 tells(goods.SkuTaken, 409, "Mã hàng này đã dùng rồi.")
 tells(goods.StaleVersion, 409, "Người khác vừa thay đổi. Tải lại trang rồi làm tiếp.")

@@ -12,6 +12,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+import catalog
 import payments
 from market import ids, sales
 from market.db import Database, Viewer
@@ -140,7 +141,7 @@ async def decide(
     try:
         await _own_case(database, viewer, stall_id, receipt_id)
         await flow.resolve(database, ledger, viewer, command, now=now)
-    except payments.PaymentError as error:
+    except (payments.PaymentError, catalog.OutOfStock) as error:
         problem = problem_of(error)
         return await _case_page(database, viewer, stall_id, receipt_id, problem)
     return Redirect(f"/ban-hang/{stall_id}/tien-cho", status_code=303)
@@ -217,7 +218,8 @@ async def _case_page(
         "is_tiny": case.amount_vnd < TINY_VND,
         "why": WHY.get(case.outcome, ""),
         "why_sale": WHY_SALE,
-        "fitting": [one for one in candidates if one.left_vnd >= 0],
+        "fitting": [one for one in candidates if one.left_vnd >= 0 and not one.is_gone],
+        "gone": [one for one in candidates if one.left_vnd >= 0 and one.is_gone],
         "too_large": [one for one in candidates if one.left_vnd < 0],
         "history": history,
         "decision": decision,

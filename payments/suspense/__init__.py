@@ -11,6 +11,7 @@ from payments.suspense.carrying import (
     carry_out,
     decision,
     finish,
+    locked,
     planned,
 )
 from payments.suspense.errors import (
@@ -46,6 +47,7 @@ __all__ = [
     "decision",
     "finish",
     "history",
+    "locked",
     "plan",
     "plan_undo",
     "planned",

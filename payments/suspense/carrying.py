@@ -43,6 +43,15 @@ async def carry_out(ledger: Ledger, decision: Decision) -> list[Outcome]:
     )
 
 
+async def locked(db: AsyncSession, decision_id: UUID) -> Decision:
+    """A decision as it stands; until the transaction ends, nobody else finishes or makes one."""
+    row = await db.get(DecisionRow, decision_id)
+    assert row is not None
+    await lock(db, row.owner_id)
+    await db.refresh(row)
+    return decision_of(row)
+
+
 async def finish(
     db: AsyncSession, decision_id: UUID, outcomes: Sequence[Outcome], *, now: datetime
 ) -> Decision:
@@ -50,12 +59,10 @@ async def finish(
 
     What the ledger refused leaves the cases as they were before.
     """
-    row = await db.get(DecisionRow, decision_id)
-    assert row is not None
-    await lock(db, row.owner_id)
-    await db.refresh(row)
-    if row.state != "planned":
-        return decision_of(row)
+    known = await locked(db, decision_id)
+    if known.state != "planned":
+        return known
+    row = await db.get_one(DecisionRow, decision_id)
     stands = all(one in _STANDS for one in outcomes)
     refused = [one for one in outcomes if one not in _STANDS and one is not Outcome.LINKED_FAILED]
     row.state = "posted" if stands else "refused"
