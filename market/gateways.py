@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def gateways_of(settings: Settings) -> Gateways:
     """Build them.
 
     Raises: payments.gateways.stripe.LiveKeyRefused for a live key outside the explicit setting;
-    SettingsError for a file of accounts that cannot be used.
+    SettingsError for a file of accounts or a list of addresses that cannot be used.
     """
     by_name: dict[str, Gateway] = {}
     list_of: dict[str, _ListOf] = {}
@@ -85,6 +86,7 @@ def gateways_of(settings: Settings) -> Gateways:
             tmn_code=settings.vnpay_tmn_code,
             secrets=Secrets(vnpay_secret, settings.vnpay_secret_old),
             url=settings.vnpay_url,
+            networks=_networks(settings.vnpay_ips),
         )
         by_name["vnpay"] = VNPayGateway(vnpay)
     if stripe_key and webhook:
@@ -96,6 +98,16 @@ def gateways_of(settings: Settings) -> Gateways:
         )
         by_name["stripe"] = StripeGateway(stripe)
     return Gateways(vnpay, stripe, by_name, list_of)
+
+
+def _networks(listed: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(one.strip())) for one in listed.split(",") if one.strip())
+    except ValueError as wrong:
+        raise SettingsError(
+            "MARKET_VNPAY_IPS is addresses or networks with commas between, such as"
+            f" 203.0.113.7, 198.51.100.0/24: {wrong}."
+        ) from wrong
 
 
 _Account = tuple[Gateway, _ListOf | None]

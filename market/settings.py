@@ -36,6 +36,8 @@ class Settings:
     vnpay_secret: str = field(default="CHODEMOSECRET0000000000000000001", repr=False)
     vnpay_secret_old: str = field(default="", repr=False)
     vnpay_url: str = "http://127.0.0.1:8012"
+    vnpay_ips: str = ""
+    """Addresses and networks, commas between, that VNPAY's IPNs come from; empty: any."""
     stripe_key: str = field(default="sk_test_chodemo", repr=False)
     stripe_webhook_secret: str = field(default="whsec_demo_stripe", repr=False)
     stripe_webhook_secret_old: str = field(default="", repr=False)

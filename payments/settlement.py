@@ -413,7 +413,8 @@ def _route_acquired(
 ) -> Route:
     named = {reading.payment_id} if reading.payment_id else {one.subject_id for one in entries}
     found = [payments[one] for one in named if one in payments]
-    if len(found) != 1:
+    # A QR code's payer may take an acquirer instead; what was asked of one, no other may confirm.
+    if len(found) != 1 or found[0].method not in {"vietqr", reading.confirmation.gateway}:
         return Route()
     return Route(found[0].owner_id, None, found[0].id)
 

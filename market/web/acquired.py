@@ -38,7 +38,7 @@ async def to_vnpay(
     """Send the payer's browser to VNPAY's page, signed; each time as an attempt of its own."""
     if gateways.vnpay_config is None:
         raise NotFound("gateway", "vnpay")
-    row = await _waiting(database, payment_id)
+    row = await _waiting(database, payment_id, "vnpay")
     reference = vnpay.attempt_ref(str(payment_id), secrets.token_hex(3))
     order = vnpay.VNPayOrder(
         txn_ref=reference,
@@ -79,7 +79,7 @@ async def to_stripe(
     """Send the payer's browser to Stripe's Checkout page; asked twice, it is the same page."""
     if stripe_client is None:
         raise NotFound("gateway", "stripe")
-    row = await _waiting(database, payment_id)
+    row = await _waiting(database, payment_id, "stripe")
     opened = await stripe_client.open_checkout(
         str(payment_id),
         row.amount_vnd,
@@ -93,10 +93,11 @@ async def to_stripe(
     return Redirect(opened.url, status_code=303)
 
 
-async def _waiting(database: Database, payment_id: UUID) -> SaleRow:
+async def _waiting(database: Database, payment_id: UUID, acquirer: str) -> SaleRow:
+    """The sale, if it may be paid there: one that was asked of another acquirer may not."""
     async with database.as_system() as db:
         row = await sales.sale(db, payment_id)
-    if row is None:
+    if row is None or row.method not in {"vietqr", acquirer}:
         raise NotFound("payment", payment_id)
     if row.state != "open":
         raise SaleFinal(row.id, row.state)

@@ -80,6 +80,7 @@ async def _take(
         body=await request.body(),
         headers={name.lower(): value for name, value in request.headers.items()},
         query=request.url.query,
+        source=request.client.host if request.client else "",
     )
     try:
         async with asyncio.timeout(ANSWER_SECONDS_MAX):

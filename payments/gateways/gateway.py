@@ -41,6 +41,12 @@ class NoticeStale(NoticeForged):
     code = "notice_stale"
 
 
+class SourceNotAllowed(NoticeForged):
+    """Rightly signed, and sent from an address that the provider does not send from."""
+
+    code = "source_not_allowed"
+
+
 class NoticeMalformed(GatewayError):
     """Rightly signed, but not what the provider documents."""
 
@@ -71,6 +77,8 @@ class Notice:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     query: str = ""
+    source: str | None = None
+    """The address that sent it; None where somebody else carried it here, such as a browser."""
 
 
 @dataclass(frozen=True, slots=True)

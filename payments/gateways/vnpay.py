@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
 from typing import Literal
 from urllib.parse import parse_qsl, quote_plus
 
@@ -23,6 +24,7 @@ from payments.gateways.gateway import (
     NoticeForged,
     NoticeMalformed,
     Secrets,
+    SourceNotAllowed,
 )
 from payments.settlement import Settled, SettlementOutcome
 from payments.text import fold
@@ -88,6 +90,8 @@ class VNPayConfig:
     secrets: Secrets
     url: str = "https://sandbox.vnpayment.vn"
     """Where the payment page and the API live, without a closing slash."""
+    networks: tuple[str, ...] = ()
+    """Where IPNs may come from; empty: from anywhere, for the signature alone proves them."""
 
     @property
     def pay_url(self) -> str:
@@ -248,7 +252,19 @@ class VNPayGateway:
         fields = verify_query(query, self.config.secrets)
         if fields.get("vnp_TmnCode") != self.config.tmn_code:
             raise NoticeForged(NAME, "The notice is for another terminal.")
+        if notice.source is not None and not self._may_send(notice.source):
+            raise SourceNotAllowed(NAME, "The notice does not come from an address of VNPAY's.")
         return fields
+
+    def _may_send(self, source: str) -> bool:
+        if not self.config.networks:
+            return True
+        try:
+            address = ip_address(source)
+        except ValueError:
+            return False
+        plain = getattr(address, "ipv4_mapped", None) or address
+        return any(plain in ip_network(one) for one in self.config.networks)
 
     def answer(self, outcome: str) -> Answer:
         """RspCode by the name of the settlement's outcome, always with HTTP 200."""
@@ -276,7 +292,9 @@ class VNPayGateway:
         )
 
     def refusal(self, error: GatewayError) -> Answer:
-        """97 for a wrong hash, 99 for all else; VNPAY will call again."""
+        """97 for a wrong hash, 03 for a wrong sender, 99 for all else; VNPAY will call again."""
+        if isinstance(error, SourceNotAllowed):
+            return ipn_answer("03")
         return ipn_answer("97" if isinstance(error, NoticeForged) else "99")
 
 

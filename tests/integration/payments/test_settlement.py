@@ -230,10 +230,22 @@ async def test_another_amount_of_an_acquirer_does_not_settle(
     assert await vendor.balances(db) == {"acquirer": 45_001, "suspense": 45_001}
 
 
-async def test_a_failed_attempt_moves_nothing_and_a_later_success_settles(
+async def test_what_was_asked_of_one_acquirer_no_other_confirms(
     db, vendor, open_payment, told, settle
 ):
     payment = await open_payment(method="stripe", payee_id=None)
+
+    settled = await settle(acquired(told, payment.id.hex))
+
+    assert settled.outcome is Was.ACCOUNT_UNKNOWN
+    assert await state_of(db, payment.id) == ("open", 0)
+    assert await vendor.balances(db) == {}
+
+
+async def test_a_failed_attempt_moves_nothing_and_a_later_success_settles(
+    db, vendor, open_payment, told, settle
+):
+    payment = await open_payment(method="vnpay", payee_id=None)
     failed = acquired(told, payment.id.hex, provider_id="pi_1", succeeded=False)
     paid = acquired(told, payment.id.hex, provider_id="pi_1")
 

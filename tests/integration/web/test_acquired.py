@@ -6,6 +6,7 @@ import time
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 
 import payments
@@ -187,6 +188,41 @@ async def test_vnpays_checks_come_in_its_own_order(open_sale, tell_vnpay):
     }
 
     assert list(answers.values()) == ["01", "04", "04", "02", "02"]
+
+
+async def test_a_sale_asked_of_one_acquirer_is_not_paid_by_another(
+    open_sale, client, tell_vnpay, follow, as_
+):
+    sale = await open_sale(method="stripe")
+
+    sent = await client.get(f"/tra/{sale['payment_id']}/vnpay", follow_redirects=False)
+    answer = await tell_vnpay(ipn(sale))
+    await follow()
+
+    assert sent.status_code == 404
+    assert answer == "01"
+    assert (await as_("vendor").get(f"/api/sales/{sale['sale_id']}")).json()["state"] == "open"
+
+
+async def test_two_server_processes_told_at_the_same_instant_say_one_00_and_one_02(
+    open_sale, start
+):
+    """Real HTTP, real processes: the row in PostgreSQL decides, not this event loop."""
+    urls = [await asyncio.to_thread(start, "web") for _ in range(2)]
+    sales = [await open_sale() for _ in range(8)]
+    forged = [ipn(one, secret="guess", number=str(15000300 + at)) for at, one in enumerate(sales)]
+    told = [ipn(one, number=str(15000300 + at)) for at, one in enumerate(sales)]
+
+    async with httpx.AsyncClient(timeout=30) as http:
+
+        async def tell(url, query):
+            return (await http.get(f"{url}/hooks/vnpay?{query}")).json()["RspCode"]
+
+        first = await asyncio.gather(*(tell(url, one) for one in forged for url in urls))
+        pairs = [await asyncio.gather(*(tell(url, one) for url in urls)) for one in told]
+
+    assert first == ["97"] * 16
+    assert [sorted(pair) for pair in pairs] == [["00", "02"]] * 8
 
 
 async def test_money_known_only_after_the_sale_expired_waits_for_a_person(

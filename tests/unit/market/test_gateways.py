@@ -109,3 +109,16 @@ def test_while_a_secret_is_replaced_the_old_one_verifies_too() -> None:
     assert partners.vnpay_config.secrets.valid == ("new-1", "old-1")
     assert partners.stripe_config is not None
     assert partners.stripe_config.webhook_secrets.valid == ("new-2", "old-2")
+
+
+def test_the_addresses_of_ipns_are_read_from_the_settings() -> None:
+    config = gateways_of(Settings(demo=True, vnpay_ips="203.0.113.7, 2001:db8::/32")).vnpay_config
+
+    assert config is not None
+    assert config.networks == ("203.0.113.7/32", "2001:db8::/32")
+
+
+@pytest.mark.parametrize("listed", ["vnpay.vn", "203.0.113.7/8", "203.0.113.7;203.0.113.8"])
+def test_a_list_of_addresses_that_is_none_stops_the_start(listed: str) -> None:
+    with pytest.raises(SettingsError, match="MARKET_VNPAY_IPS"):
+        gateways_of(Settings(demo=True, vnpay_ips=listed))

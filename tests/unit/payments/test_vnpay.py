@@ -1,11 +1,20 @@
 """VNPAY 2.1.0: documented examples to the letter, both encodings, the order of IPN answers."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, quote
 
 import pytest
 
-from payments.gateways import Gateway, Notice, NoticeForged, NoticeMalformed, Secrets, vnpay
+from payments.gateways import (
+    Gateway,
+    Notice,
+    NoticeForged,
+    NoticeMalformed,
+    Secrets,
+    SourceNotAllowed,
+    vnpay,
+)
 
 SECRET = "CHODEMOSECRET0000000000000000001"
 SECRETS = Secrets(SECRET)
@@ -244,3 +253,34 @@ def test_the_gateway_fits_the_protocol_and_hides_its_secret() -> None:
 
     assert gateway.name == "vnpay"
     assert SECRET not in repr(gateway)
+
+
+LISTED = vnpay.VNPayGateway(replace(CONFIG, networks=("203.0.113.7/32", "2001:db8::/32")))
+
+
+@pytest.mark.parametrize("source", ["203.0.113.7", "::ffff:203.0.113.7", "2001:db8::5", None])
+def test_an_ipn_from_a_listed_address_is_taken_and_so_is_a_browsers_return(source) -> None:
+    told = LISTED.verify(replace(ipn(), source=source), NOW)
+
+    assert told.succeeded
+
+
+@pytest.mark.parametrize("source", ["203.0.113.8", "2001:db9::5", "", "localhost", "203.0.113"])
+def test_an_ipn_from_elsewhere_is_answered_03(source) -> None:
+    with pytest.raises(SourceNotAllowed) as refused:
+        LISTED.verify(replace(ipn(), source=source), NOW)
+
+    assert LISTED.refusal(refused.value).body["RspCode"] == "03"
+
+
+def test_a_wrong_hash_is_97_wherever_it_comes_from() -> None:
+    forged = Notice(query=f"{IPN}&vnp_SecureHash={'0' * 128}", source="203.0.113.8")
+
+    with pytest.raises(NoticeForged) as refused:
+        LISTED.verify(forged, NOW)
+
+    assert LISTED.refusal(refused.value).body["RspCode"] == "97"
+
+
+def test_without_a_list_the_signature_alone_decides() -> None:
+    assert GATEWAY.verify(replace(ipn(), source="198.51.100.1"), NOW)
