@@ -7,7 +7,7 @@ from einvoice.amounts import line_amount_vnd, rounded, split_inclusive, vat_vnd
 from einvoice.authority import HTTPAuthority, PulledReply, TaxAuthority
 from einvoice.complaints import faults_in
 from einvoice.deadlines import Deadline, Event, deadline
-from einvoice.difference import differences, lessened, merged, spread
+from einvoice.difference import cheaper, differences, lessened, merged, spread
 from einvoice.document import read, write
 from einvoice.envelope import Reason
 from einvoice.errors import EInvoiceError
@@ -177,6 +177,7 @@ __all__ = [
     "amount_in_words",
     "buyer_kind",
     "case_of",
+    "cheaper",
     "check",
     "claim_pending",
     "correct",

@@ -76,32 +76,30 @@ def _signed_vnd(one: Line) -> int:
 
 
 def _lines(plus: Iterable[Line], minus: Iterable[Line]) -> tuple[Line, ...]:
-    found: dict[Any, tuple[Line, Decimal | None, int]] = {}
-    for sign, lines in ((-1, minus), (1, plus)):
-        for one in lines:
-            if one.nature is Nature.NOTE:
-                continue
-            first, quantity, amount_vnd = found.get(_key(one), (one, Decimal(0), 0))
-            if quantity is not None:
-                quantity = None if one.quantity is None else quantity + sign * one.quantity
-            found[_key(one)] = first, quantity, amount_vnd + sign * (one.amount_vnd or 0)
+    """Goods of one name and price added up; where one of them has no price, of one name."""
+    signed = [(-1, one) for one in minus] + [(1, one) for one in plus]
+    signed = [(sign, one) for sign, one in signed if one.nature is not Nature.NOTE]
+    unpriced = {_name(one) for _, one in signed if _price(one) is None}
+    found: dict[Any, tuple[Line, Decimal, int]] = {}
+    for sign, one in signed:
+        name = _name(one)
+        key = name, None if name in unpriced else _price(one)
+        first, quantity, amount_vnd = found.get(key, (one, Decimal(0), 0))
+        quantity += sign * (one.quantity or Decimal(0))
+        found[key] = first, quantity, amount_vnd + sign * (one.amount_vnd or 0)
     return tuple(
-        _line(one, quantity, amount_vnd)
-        for one, quantity, amount_vnd in found.values()
-        if quantity or amount_vnd
+        _line(one, None if key[1] is None else quantity, amount_vnd)
+        for key, (one, quantity, amount_vnd) in found.items()
+        if amount_vnd or (quantity and key[1] is not None)
     )
 
 
-def _key(one: Line) -> Any:
-    return (
-        one.nature,
-        one.name,
-        one.code,
-        one.unit,
-        one.unit_price_vnd,
-        one.vat_rate,
-        one.trade_group,
-    )
+def _name(one: Line) -> Any:
+    return one.nature, one.name, one.code, one.unit, one.vat_rate, one.trade_group
+
+
+def _price(one: Line) -> Decimal | None:
+    return None if one.quantity is None else one.unit_price_vnd
 
 
 def _line(one: Line, quantity: Decimal | None, amount_vnd: int) -> Line:
@@ -119,3 +117,32 @@ def _line(one: Line, quantity: Decimal | None, amount_vnd: int) -> Line:
         discount_vnd=None,
         amount_vnd=amount_vnd,
     )
+
+
+def cheaper(
+    lines: Sequence[Line], amount_vnd: int, index: int | None = None
+) -> tuple[Line, ...] | None:
+    """The same goods for `amount_vnd` less, as a replacement says them; None as for `lessened`."""
+    less = lessened(lines, amount_vnd, index)
+    if less is None or len(less) != 1 or amount_vnd == sum(_signed_vnd(one) for one in lines):
+        return None
+    at = (
+        index
+        if index is not None
+        else next(i for i, one in enumerate(lines) if _same(one, less[0]))
+    )
+    one = lines[at]
+    left_vnd = (one.amount_vnd or 0) - amount_vnd
+    price = None
+    if one.quantity and left_vnd:
+        price = (left_vnd / one.quantity).quantize(Decimal("0.000001")).normalize() + 0
+    return (*lines[:at], *(_priced(one, price, left_vnd) if left_vnd else ()), *lines[at + 1 :])
+
+
+def _same(one: Line, less: Line) -> bool:
+    return one.nature is Nature.GOODS and (one.name, one.unit) == (less.name, less.unit)
+
+
+def _priced(one: Line, price: Decimal | None, amount_vnd: int) -> tuple[Line, ...]:
+    quantity = one.quantity
+    return (_line(replace(one, unit_price_vnd=price), quantity if price else None, amount_vnd),)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from einvoice.difference import differences, lessened, merged, spread
+from einvoice.difference import cheaper, differences, lessened, merged, spread
 from einvoice.invoice import Line, line, totals_of
 
 BASKET = (
@@ -104,3 +104,23 @@ def test_an_amount_spread_over_the_goods_adds_up(basket, data):
 
     assert payable(found) == -amount_vnd
     assert all(one.amount_vnd is not None and one.amount_vnd < 0 for one in found)
+
+
+def test_goods_that_lost_a_part_of_their_price_are_one_line_still():
+    once = lessened(BASKET[:1], 30_000)
+    assert once is not None
+    now = merged(BASKET[:1], once)
+
+    again = lessened(now, 20_000)
+
+    assert [(one.quantity, one.amount_vnd) for one in now] == [(None, 50_000)]
+    assert again is not None
+    assert payable(merged(now, again)) == 30_000
+
+
+def test_the_same_goods_for_less_keep_their_pieces():
+    (one,) = cheaper(BASKET[:1], 20_000) or ()
+
+    assert (one.quantity, one.unit_price_vnd, one.amount_vnd) == (2, 30_000, 60_000)
+    assert cheaper(BASKET, 20_000) is None
+    assert payable(cheaper(BASKET, 20_000, index=0) or ()) == payable(BASKET) - 20_000

@@ -1,0 +1,54 @@
+"""Stalls that invoice at the end of the day: every paid sale nobody asked an invoice for, in one go."""
+
+from datetime import datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from market import clock
+from market.errors import InvoiceNotPossible
+from market.flows import invoice
+from market.flows.context import Context
+
+CLOSES_AT = time(21)
+"""From then on the day's sales are invoiced; those that come later with the next run."""
+LOOKED_BACK = timedelta(days=3)
+"""A market that was off over night catches up; what is older was invoiced, or the stall had no wish."""
+AT_ONCE_MAX = 500
+"""Invoices of one run; the next one goes on."""
+
+_WISH = text("SELECT DISTINCT vendor_id FROM market.stall WHERE invoice_mode = 'day_end'")
+_UNINVOICED = text("""
+SELECT s.id FROM market.stall t JOIN market.sale s ON s.stall_id = t.id
+WHERE t.invoice_mode = 'day_end' AND s.vendor_id = ANY(:vendors)
+  AND s.state = 'paid' AND s.invoice_id IS NULL AND s.sold_at >= :since AND s.sold_at < :until
+ORDER BY s.paid_at, s.id LIMIT :most
+""")
+
+
+def ended_before(now: datetime) -> datetime:
+    """Sales before this instant belong to a day that is over for the stalls."""
+    start, end = clock.day_bounds(clock.local_day(now))
+    return end if clock.local(now).time() >= CLOSES_AT else start
+
+
+async def invoice_day_end(context: Context, _: dict[str, Any]) -> None:
+    """Job: an invoice, dated when it was paid, for each sale of a day that is over; each on its own."""
+    now = context.now()
+    async with context.database.as_system() as db:
+        found = await _uninvoiced(db, ended_before(now))
+    for sale_id in found:
+        try:
+            async with context.database.as_system() as db:
+                await invoice.issue_for_sale(db, sale_id, now=context.now())
+        except InvoiceNotPossible:
+            continue
+
+
+async def _uninvoiced(db: AsyncSession, until: datetime) -> list[UUID]:
+    wish = (await db.execute(_WISH)).scalars().all()
+    vendors = [one for one in wish if await invoice.is_possible(db, one, "day_end")]
+    given = {"since": until - LOOKED_BACK, "until": until, "most": AT_ONCE_MAX}
+    return list((await db.execute(_UNINVOICED, {**given, "vendors": vendors})).scalars())

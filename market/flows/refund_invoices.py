@@ -1,0 +1,141 @@
+"""Money went back: the invoice of its sale is adjusted, or replaced where the amount was keyed wrong.
+
+Law: goods that came back are adjusted; a cash-register invoice with a wrong amount is replaced. Money
+that the invoice never asked for changes nothing. Source: Circular 91/2026, Art. 10.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import einvoice
+import payments
+from einvoice import Action, Fault, Need
+from market import corrections, ids, outbox, sales
+from market.correction_tables import CorrectionRow
+from market.flows.context import Event
+from market.tables import SaleRow
+
+JOB = "write_corrections"
+AMOUNT_WRONG = ("Tính nhầm tiền",)
+"""Reasons of the refund's screen that say the invoice was wrong from the start."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Of which goods money went back, as the vendor says; None: of all, each by its share."""
+
+    index: int | None
+
+
+async def refund_done(db: AsyncSession, event: Event, now: datetime) -> None:
+    """Reaction to `refund.done`: its sale's invoice is looked at, now or when there is one."""
+    data = event.data
+    sale = await _sale_of(db, data["payment_id"], data["receipt_id"])
+    refund_id = UUID(data["refund_id"])
+    if sale is None or await corrections.of_refund(db, refund_id) is not None:
+        return
+    is_dispute = data["road"] == "dispute"
+    row = CorrectionRow(
+        id=ids.new(),
+        vendor_id=sale.vendor_id,
+        sale_id=sale.id,
+        refund_id=refund_id,
+        amount_vnd=data["amount_vnd"],
+        faults=[] if is_dispute else sorted(faults_of(data["reason"])),
+        said=data["reason"],
+        state="not_needed" if is_dispute else "waiting",
+        created_at=now,
+    )
+    db.add(row)
+    await outbox.enqueue(db, JOB, {}, now=now)
+
+
+def faults_of(reason: str) -> frozenset[Fault]:
+    """What a refund's reason says about the invoice; goods came back where it says nothing else."""
+    if reason in AMOUNT_WRONG:
+        return frozenset({Fault.AMOUNT})
+    said = einvoice.faults_in(reason) & {
+        Fault.AMOUNT, Fault.SERVICE_CANCELLED, Fault.RETURNED, Fault.REBATE,
+    }  # fmt: skip
+    return frozenset(said or {Fault.RETURNED})
+
+
+async def decide(db: AsyncSession, row: CorrectionRow, chosen: Chosen | None = None) -> None:
+    """Choose the way and the lines; the row then waits to be written, or for the vendor's word.
+
+    Raises: NotPossible.
+    """
+    assert row.refund_id is not None
+    sale = await sales.sale(db, row.sale_id, lock=True)
+    assert sale is not None
+    issued = await einvoice.invoice_of_subject(db, sale.vendor_id, sale.id)
+    if issued is None or issued.state == "rejected":
+        return  # it waits for an invoice that can be corrected
+    row.invoice_id = issued.id
+    due_vnd = await _due_vnd(db, row, sale, issued)
+    if due_vnd == 0:
+        row.state = "not_needed"
+        db.add(row)
+        return
+    row.amount_vnd = due_vnd
+    case = einvoice.case_of(
+        issued.invoice, [Fault(one) for one in row.faults], state=issued.state,
+        correction=issued.correction,
+    )  # fmt: skip
+    advice = einvoice.advise(case)
+    action = Action.ADJUST if Action.ADJUST in advice.choices else advice.action
+    now_says = await corrections.lines_now(db, issued)
+    right = _right_lines(now_says, due_vnd, action, chosen)
+    if right is None or action not in {Action.ADJUST, Action.REPLACE}:
+        row.state = "asking"
+        db.add(row)
+        return
+    row.action, row.content = action.value, corrections.content_of(None, right)
+    row.state = "agreeing" if Need.AGREEMENT in advice.needs else "waiting"
+    db.add(row)
+
+
+def _right_lines(
+    lines: tuple[einvoice.Line, ...], due_vnd: int, action: Action, chosen: Chosen | None
+) -> tuple[einvoice.Line, ...] | None:
+    index = chosen.index if chosen else None
+    if chosen and chosen.index is None:
+        return einvoice.merged(lines, einvoice.spread(lines, due_vnd))
+    if action is Action.REPLACE:
+        return einvoice.cheaper(lines, due_vnd, index)
+    less = einvoice.lessened(lines, due_vnd, index)
+    return None if less is None else einvoice.merged(lines, less)
+
+
+async def _due_vnd(
+    db: AsyncSession, row: CorrectionRow, sale: SaleRow, issued: einvoice.IssuedInvoice
+) -> int:
+    """By how much the invoice says more than what the buyer paid in the end, this refund at most."""
+    says_vnd = issued.payable_vnd + sum(
+        one.payable_vnd
+        for one in await einvoice.successors(db, issued.id)
+        if one.kind == "adjustment"
+    )
+    known = {one.refund_id for one in await corrections.of_sale(db, sale.id)}
+    found = await _refunds(db, sale)
+    back_vnd = sum(one.amount_vnd for one in found if one.state == "done" or one.id in known)
+    kept_vnd = max(sale.received_vnd, sale.amount_vnd) - back_vnd
+    return max(0, min(row.amount_vnd, says_vnd - max(0, kept_vnd)))
+
+
+async def _refunds(db: AsyncSession, sale: SaleRow) -> list[payments.RefundRequest]:
+    if sale.payment_id is not None:
+        return list(await payments.refunds_of(db, payment_id=sale.payment_id))
+    return list(await payments.refunds_of(db, receipt_id=sale.id))
+
+
+async def _sale_of(db: AsyncSession, payment_id: str | None, receipt_id: str) -> SaleRow | None:
+    """The sale that money went back of; None for money that waited for a person."""
+    if payment_id is not None:
+        found = await db.exec(select(SaleRow).where(SaleRow.payment_id == UUID(payment_id)))
+        return found.one_or_none()
+    return await sales.sale(db, UUID(receipt_id))
