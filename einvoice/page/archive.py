@@ -67,12 +67,11 @@ def _saved(pdf: pikepdf.Pdf) -> bytes:
 
 def _describe(pdf: pikepdf.Pdf, title: str, author: str, at: datetime) -> None:
     """What the file says of itself, the same in both places."""
-    for key in list(pdf.docinfo.keys()):
-        del pdf.docinfo[key]
     stamp = f"D:{at:%Y%m%d%H%M%S}+07'00'"
-    for name, said in (("/Title", title), ("/Author", author), ("/Producer", PRODUCER),
-                       ("/CreationDate", stamp), ("/ModDate", stamp)):  # fmt: skip
-        pdf.docinfo[name] = String(said)
+    info = Dictionary(
+        Title=title, Author=author, Producer=PRODUCER, CreationDate=stamp, ModDate=stamp
+    )
+    pdf.trailer.Info = pdf.make_indirect(info)
     packet = _XMP.format(
         title=escaped(title), author=escaped(author), at=at.isoformat(), producer=PRODUCER
     )

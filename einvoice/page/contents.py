@@ -25,6 +25,9 @@ from einvoice.page.blocks import (
     text,
 )
 
+_UNTAXED = {"KCT": "Không chịu thuế", "KKKNT": "Không kê khai, tính nộp thuế"}
+"""Rates that are words: the mark the law wants to see. Source: QĐ 1450/QĐ-TCT, TSuat."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Printed:
@@ -69,7 +72,8 @@ def _head(printed: Printed, paper: Paper) -> Iterable[Block]:
         bold=True,
         align="center",
     )
-    yield text(f"Mã của cơ quan thuế: {invoice.code}", paper, scale=0.9, align="center")
+    code = f"Mã của cơ quan thuế: {invoice.code}" if invoice.code else ""
+    yield text(code, paper, scale=0.9, align="center")
     if invoice.related is not None:
         yield text(invoice.related.note, paper, bold=True, align="center")
     yield rule(paper)
@@ -84,6 +88,11 @@ def _parties(invoice: Invoice, paper: Paper) -> Iterable[Block]:
     yield labelled("Địa chỉ", seller.address, paper)
     yield labelled("Điện thoại", seller.phone, paper)
     yield labelled("Số tài khoản", account, paper)
+    if invoice.delegate is not None:
+        yield gap(paper.body * 0.5)
+        yield labelled("Đơn vị được ủy nhiệm lập hóa đơn", invoice.delegate.name, paper)
+        yield labelled("Mã số thuế", invoice.delegate.tax_id, paper)
+        yield labelled("Địa chỉ", invoice.delegate.address, paper)
     yield gap(paper.body * 0.5)
     yield labelled("Người mua hàng", buyer.person, paper)
     yield labelled("Người mua", buyer.name, paper)
@@ -136,9 +145,14 @@ def _sums(invoice: Invoice, paper: Paper) -> Iterable[Block]:
     if totals.net_vnd is not None:
         yield pair("Cộng tiền hàng", _money(totals.net_vnd), paper)
     for one in totals.rates:
-        yield pair(f"Thuế giá trị gia tăng {one.rate}", _money(one.vat_vnd), paper)
-    if totals.reduction_vnd:
-        yield pair("Giảm trừ", _money(-totals.reduction_vnd), paper)
+        if one.rate in _UNTAXED:
+            yield pair(f"{_UNTAXED[one.rate]}, tiền hàng", _money(one.net_vnd), paper)
+        else:
+            yield pair(f"Thuế giá trị gia tăng {one.rate}", _money(one.vat_vnd), paper)
+    for fee in totals.fees:
+        yield pair(fee.name, _money(fee.amount_vnd), paper)
+    for cut_vnd in filter(None, (totals.reduction_vnd, totals.untaxed_reduction_vnd)):
+        yield pair("Giảm trừ", _money(-cut_vnd), paper)
     yield pair("TỔNG CỘNG", _money(totals.payable_vnd), paper, scale=1.25, bold=True)
     yield text(f"Bằng chữ: {totals.in_words}", paper)
 
@@ -165,8 +179,12 @@ def _signed_line(printed: Printed) -> str:
     root = parsed(printed.xml)
     if not seal.is_signed(root, seal.SELLER):
         return ""
-    signed_at = seal.verify_in(root, seal.SELLER).signed_at.astimezone(seal.VIETNAM)
-    return f"Đã ký số bởi {printed.invoice.seller.name}, {signed_at:%d/%m/%Y %H:%M:%S}"
+    sealed = seal.verify_in(root, seal.SELLER)
+    delegate, name = printed.invoice.delegate, printed.invoice.seller.name
+    if delegate is not None and delegate.tax_id == sealed.tax_id:
+        name = delegate.name
+    signed_at = sealed.signed_at.astimezone(seal.VIETNAM)
+    return f"Đã ký số bởi {name}, {signed_at:%d/%m/%Y %H:%M:%S}"
 
 
 def _line_name(one: Line) -> str:

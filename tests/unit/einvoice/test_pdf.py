@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 
 import pypdfium2
 import pytest
@@ -13,7 +14,7 @@ from einvoice import invoice as values
 from einvoice.issuance import IssuedInvoice
 from einvoice.page import ink
 from market import ids
-from tests.unit.einvoice.conftest import NOW, food_stall_invoice, vat_invoice
+from tests.unit.einvoice.conftest import NOW, TAX_ID, food_stall_invoice, vat_invoice
 
 LINK = "http://127.0.0.1:8000/hd/7K3MZ9QW2XCVB5N8"
 
@@ -184,3 +185,32 @@ def test_each_page_has_a_code_of_its_own():
     read = [codes_in(pdf.pdf_of(issued(food_stall_invoice()), lookup_url=one)) for one in links]
 
     assert read == [[one] for one in links]
+
+
+def test_what_is_not_taxed_says_so_and_an_invoice_without_a_code_shows_no_empty_line():
+    said = text_of(pdf.pdf_of(issued(vat_invoice()), pdf.A4))
+
+    assert "Không chịu thuế, tiền hàng 50.000" in said
+    assert "Mã của cơ quan thuế" not in said
+
+
+def test_a_delegate_is_named_and_is_the_one_who_signed(signer):
+    delegate = values.Delegate(tax_id=TAX_ID, name="BAN QUẢN LÝ CHỢ VÍ DỤ", address="Thanh Hóa")
+    seller = replace(food_stall_invoice().seller, tax_id="0107001729")
+    invoice = food_stall_invoice(seller=seller, delegate=delegate)
+    xml = seal.sign(document.write(invoice), seal.SELLER, signer, NOW)
+
+    said = text_of(pdf.pdf_of(issued(invoice, xml)))
+
+    assert "Đơn vị được ủy nhiệm lập hóa đơn: BAN QUẢN LÝ CHỢ VÍ DỤ" in said
+    assert "Đã ký số bởi BAN QUẢN LÝ CHỢ VÍ DỤ" in said
+
+
+def test_fees_and_cuts_stand_between_the_goods_and_the_total():
+    lines = food_stall_invoice().lines
+    fees = (values.Fee(name="Phí đóng gói", amount_vnd=5_000),)
+    totals = values.totals_of(2, lines, fees=fees, reduction_vnd=750)
+
+    said = text_of(pdf.pdf_of(issued(food_stall_invoice(totals=totals))))
+
+    assert "Phí đóng gói 5.000 ₫ Giảm trừ -750 ₫ TỔNG CỘNG 115.000 ₫" in said
