@@ -60,7 +60,7 @@ from einvoice.keys import (
 )
 from einvoice.notices import ErrorNotice, WrongInvoice, error_message
 from einvoice.notification import notify_error
-from einvoice.pdf import A4, ROLL_80, pdf_of
+from einvoice.pdf import A4, ROLL_80, archive_pdf_of, pdf_of
 from einvoice.registration import (
     RegistrationState,
     record_registration,
@@ -175,6 +175,7 @@ __all__ = [
     "WrongInvoice",
     "advise",
     "amount_in_words",
+    "archive_pdf_of",
     "buyer_kind",
     "case_of",
     "cheaper",

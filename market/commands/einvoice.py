@@ -1,9 +1,10 @@
-"""Commands about e-invoices, without a database: `market einvoice verify|words|tax|correct|schema`."""
+"""Commands about e-invoices, without a database: `market einvoice verify|words|tax|correct|page|schema`."""
 
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from market.commands import einvoice_page
 from market.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ def add_parser(
         one.add_argument("--json", action="store_true", help="answer as JSON")
         return one
 
-    verify = action("verify", "what is right and wrong with an invoice XML or message")
-    verify.add_argument("file", help="the XML; - is stdin")
+    verify = action(
+        "verify", "what is right and wrong with an invoice XML, a message, a PDF with XML"
+    )
+    verify.add_argument("file", help="the XML or PDF; - is stdin")
     verify.add_argument("--trust", type=Path, action="append", default=[], metavar="PEM",
                         help="a certificate of an issuer to trust; again for more")  # fmt: skip
     verify.add_argument("--authority", type=Path, action="append", default=[], metavar="PEM",
@@ -45,6 +48,7 @@ def add_parser(
     correct.add_argument("--business-buyer", action="store_true", help="the buyer is a business")
     correct.add_argument("--earlier", choices=("replaces", "adjusts"),
                          help="how it was corrected before")  # fmt: skip
+    einvoice_page.add_arguments(action("page", einvoice_page.ABOUT))
     schema = action("schema", "our XSD of an invoice or message, made from the published tables")
     schema.add_argument("root", choices=("HDon", "TDiep", "TKhai"), help="the root element")
     schema.add_argument("--layout", choices=tuple("VSNM"), default="M",
@@ -72,15 +76,15 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
     from einvoice.errors import EInvoiceError
 
     actions = {"verify": _verify, "words": _words, "tax": _tax, "correct": _correct,
-               "schema": _schema}  # fmt: skip
+               "schema": _schema, "page": einvoice_page.run}  # fmt: skip
     try:
         return actions[options.action](options)
     except OSError as error:
         sys.stderr.write(f"market: {error.filename}: {error.strerror}\n")
         return MISUSED
-    except (_Misused, EInvoiceError) as error:
+    except (_Misused, einvoice_page.Misused, EInvoiceError) as error:
         sys.stderr.write(f"market: {error}\n")
-        return MISUSED if isinstance(error, _Misused) else BAD
+        return BAD if isinstance(error, EInvoiceError) else MISUSED
 
 
 class _Misused(Exception):
@@ -107,24 +111,18 @@ def _verify(options: argparse.Namespace) -> int:
     from market import clock
 
     trust = inspection.Trust(_certificates(options.trust), _certificates(options.authority))
-    report = inspection.inspect(_content(options.file), now=clock.now(), trust=trust)
+    content = einvoice_page.content(options.file)
+    if einvoice_page.is_pdf(content):
+        from einvoice.page.judging import inspect_pdf
+
+        report = inspect_pdf(content, now=clock.now(), trust=trust)
+    else:
+        report = inspection.inspect(content, now=clock.now(), trust=trust)
     if options.json:
         _say_json({"file": options.file, **report.plain()})
     else:
         _show(report)
     return WELL if report.is_right else BAD
-
-
-def _content(name: str) -> bytes:
-    """At most one byte more than a message may have: a giant is refused without being read."""
-    import sys
-
-    from einvoice.markup import BYTES_MAX
-
-    if name == "-":
-        return sys.stdin.buffer.read(BYTES_MAX + 1)
-    with Path(name).open("rb") as stream:
-        return stream.read(BYTES_MAX + 1)
 
 
 def _certificates(files: list[Path]) -> list[Any]:

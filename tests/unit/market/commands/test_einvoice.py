@@ -181,3 +181,133 @@ def test_the_schema_is_xsd(told):
     _, said, _ = told("schema", "HDon")
 
     assert etree.XMLSchema(etree.fromstring(said.encode()))
+
+
+# ── Pages ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def key_file(tmp_path, signer):
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
+    file, password = tmp_path / "ho.p12", tmp_path / "mat-khau.txt"
+    file.write_bytes(
+        pkcs12.serialize_key_and_certificates(
+            b"ho", signer.key, signer.certificate, None,
+            serialization.BestAvailableEncryption("mật khẩu".encode()),
+        )
+    )  # fmt: skip
+    password.write_text("mật khẩu\n")
+    return file, password
+
+
+def test_a_page_carries_its_invoice_and_verify_finds_it_there(told, stall, tmp_path, signer):
+    stall.write_bytes(seal.sign(stall.read_bytes(), seal.SELLER, signer, NOW))
+    out = tmp_path / "hoa-don.pdf"
+
+    made = told("page", str(stall), "--out", str(out))
+    code, said, _ = told("verify", str(out), "--json")
+    report = json.loads(said)
+
+    assert made == (0, "", "")
+    assert (code, report["kind"], report["signatures"][0]["holds"]) == (0, "invoice", True)
+    assert {"page.xml", "page.seal"} <= {one["code"] for one in report["remarks"]}
+
+
+def test_a_signed_page_is_told_to_be_whole_and_a_changed_one_to_be_changed(
+    told, stall, tmp_path, key_file
+):
+    out = tmp_path / "hoa-don.pdf"
+    file, password = key_file
+
+    code, said, _ = told("page", str(stall), "--out", str(out), "--roll", "--json",
+                         "--sign", str(file), "--password-file", str(password))  # fmt: skip
+    assert (code, json.loads(said)["signed"]) == (0, True)
+    code, said, _ = told("verify", str(out))
+    assert (code, "Hộ Ví Dụ ký toàn bộ tệp PDF lúc" in said) == (0, True)
+    out.write_bytes(out.read_bytes().replace(b"/Producer (einvoice)", b"/Producer (einv0ice)"))
+    code, said, _ = told("verify", str(out))
+    assert (code, "Tệp PDF đã bị sửa sau khi Hộ Ví Dụ ký." in said) == (1, True)
+
+
+def test_a_page_is_made_from_a_page(told, stall, tmp_path):
+    first, second = tmp_path / "a.pdf", tmp_path / "b.pdf"
+
+    told("page", str(stall), "--out", str(first), "--link", "http://127.0.0.1/hd/X")
+    told("page", str(first), "--out", str(second), "--link", "http://127.0.0.1/hd/X")
+
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_page_to_print_has_no_file_inside(told, stall, tmp_path):
+    out = tmp_path / "in.pdf"
+
+    told("page", str(stall), "--out", str(out), "--plain")
+    code, said, _ = told("verify", str(out))
+
+    assert (code, "phải có đúng một tệp XML" in said) == (1, True)
+
+
+def test_misuse_of_page_is_a_sentence(told, stall, tmp_path, key_file):
+    file, _ = key_file
+    out = str(tmp_path / "x.pdf")
+    wrong = tmp_path / "sai.txt"
+    wrong.write_text("sai")
+
+    both = told("page", str(stall), "--out", out, "--plain", "--sign", str(file))
+    unasked = told("page", str(stall), "--out", out, "--sign", str(file))
+    refused = told("page", str(stall), "--out", out, "--sign", str(file),
+                   "--password-file", str(wrong))  # fmt: skip
+    nowhere = told("page", str(stall), "--out", str(tmp_path / "none" / "x.pdf"))
+    no_file = told("page", str(tmp_path / "none.xml"), "--out", out)
+
+    assert [one[0] for one in (both, unasked, refused, nowhere, no_file)] == [2, 2, 1, 2, 2]
+    assert all(one[2].startswith("market: ") and one[2].count("\n") == 1
+               for one in (both, unasked, refused, nowhere, no_file))  # fmt: skip
+
+
+def test_no_page_is_made_of_an_invoice_whose_seal_is_broken(told, stall, tmp_path, signer):
+    sealed = seal.sign(stall.read_bytes(), seal.SELLER, signer, NOW)
+    stall.write_bytes(sealed.replace(b">110750<", b">110751<"))
+    out = tmp_path / "x.pdf"
+
+    code, _, complained = told("page", str(stall), "--out", str(out))
+
+    assert (code, out.exists()) == (1, False)
+    assert "market: " in complained
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n", b"\x00" * 5_000, bytes(range(256)) * 40, b"PK\x03\x04zip", b"%PDF-1.7 cut",
+     b"\xef\xbb\xbf<HDon/>", b"<html></html>", b"{}", b"<HDon>" + b"x" * 3_000_000,
+     "<HDon/>".encode("utf-16")],
+)  # fmt: skip
+def test_verify_says_something_sensible_about_any_file(told, tmp_path, content):
+    file = tmp_path / "la"
+    file.write_bytes(content)
+
+    code, said, complained = told("verify", str(file))
+
+    assert (code, complained) == (1, "")
+    assert "SAI" in said
+
+
+def test_a_folder_is_no_file(told, tmp_path):
+    for action in (("verify", str(tmp_path)), ("page", str(tmp_path), "--out", "x.pdf")):
+        code, said, complained = told(*action)
+
+        assert (code, said) == (2, "")
+        assert "directory" in complained
+
+
+def test_a_giant_is_refused_without_being_read_whole(told, tmp_path):
+    giant = tmp_path / "to.xml"
+    with giant.open("wb") as stream:
+        stream.truncate(5_000_000_000)
+
+    code, said, _ = told("verify", str(giant))
+
+    assert code == 1
+    assert "lớn hơn 2 MB" in said
