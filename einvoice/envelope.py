@@ -1,6 +1,7 @@
 """Messages to and from the tax authority: the TDiep envelope and the kinds we speak. Pure.
 
-100 registration · 102, 103 its answers · 200 an invoice for a code, 202 its answer · 203 invoices without
+100 registration · 102, 103 its answers · 101 delegation (`delegating`), 104 its answer · 105, 302 what the
+authority asks (`demands`) · 106, 205 per occurrence (`occasions`) · 400 summary tables (`summaries`) · 200 an invoice for a code, 202 its answer · 203 invoices without
 code · 206 cash-register invoices · 204 the check's result · 999 technical reply; `notices` has 300, 301,
 303. Tags of 102 and 103 beyond those in the reference are ours and said to be.
 """
@@ -15,19 +16,26 @@ from einvoice import markup, seal
 from einvoice.errors import DocumentInvalid, MessageTooLarge
 from einvoice.identifiers import AUTHORITY
 from einvoice.keys import Signer
-from einvoice.markup import BYTES_MAX, needed, tag, text_at, text_of, text_tag
+from einvoice.markup import BYTES_MAX, needed, tag, text_at, text_tag
 from einvoice.seal import VIETNAM, Place
 
 REGISTER = 100
 REGISTRATION_RECEIVED = 102
 REGISTRATION_DECIDED = 103
+DELEGATE = 101
+DELEGATION_DECIDED = 104
+SERVICE_ENDS = 105
+OCCASION = 106
 FOR_A_CODE = 200
 FOR_A_CODE_ONCE = 201
 WITH_CODE = 202
 WITHOUT_CODE = 203
 CHECK_RESULT = 204
+OCCASION_ANSWERED = 205
 CASH_REGISTER_INVOICES = 206
 ERROR_RESULT = 301
+REVIEW = 302
+SUMMARY = 400
 TECHNICAL = 999
 MALFORMED = -1
 
@@ -37,6 +45,8 @@ VALID = 2
 """LTBao of 204: the package is valid."""
 SOME_INVALID = 3
 """Of a package without codes."""
+SUMMARY_INVALID = 4
+REQUEST_INVALID = 6
 CASH_REGISTER_INVALID = 7
 OTHER = 9
 
@@ -70,26 +80,22 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class InvalidInvoice:
+    """One invoice that a check refused, and why."""
+
+    template: str
+    symbol: str
+    number: str
+    issued_on: str
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
 class Message:
     """A message that was read: its header and the DLieu element."""
 
     header: Header
     data: etree._Element
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a reply says: `accepted` None while nothing is decided (999 without error, 102)."""
-
-    kind: int
-    accepted: bool | None
-    reasons: tuple[Reason, ...] = ()
-    result: int = 0
-    """LTBao of a 204."""
-    code_prefix: str = ""
-    """The five characters of a 103."""
-    invoice: bytes = b""
-    """The invoice of a 202, byte for byte, with its code and the authority's signature."""
 
 
 # ── Writing ─────────────────────────────────────────────────────────────────────────────────────
@@ -180,6 +186,8 @@ def technical_reply(
 _BOXES = {
     NO_CODE: "LCMa",
     SOME_INVALID: "LHDKMa",
+    SUMMARY_INVALID: "LBTHKXDau",
+    REQUEST_INVALID: "LDNCLe",
     CASH_REGISTER_INVALID: "LHDMTTien",
     OTHER: "KHLKhac",
 }
@@ -193,16 +201,18 @@ def check_result(
     reasons: Sequence[Reason],
     signer: Signer,
     at: datetime,
+    invalid: Sequence[InvalidInvoice] = (),
 ) -> bytes:
     """A signed 204, notice 01/TB-KTDL."""
     box = _BOXES.get(result, "")
+    said = tag("DSHDon", *map(_invalid, invalid)) if invalid else reason_list(reasons)
     body = (
         text_tag("MST", tax_id),
         text_tag("TNNT", name),
         text_tag("TGGui", written_time(at)),
         text_tag("LTBao", str(result)),
         text_tag("SLuong", str(header.count)),
-        tag(box, _reason_list(reasons)) if box else "",
+        tag(box, said) if box else "",
     )
     return notice_message(
         header, "01/TB-KTDL", "Thông báo về việc kết quả kiểm tra dữ liệu", body, signer, at
@@ -228,7 +238,7 @@ def registration_decided(
         text_tag("MST", tax_id),
         text_tag("TTXNCQT", "2" if reasons else "1"),
         text_tag("MCCQT", prefix),
-        _reason_list(reasons),
+        reason_list(reasons),
     )
     return notice_message(header, "01/TB-ĐKĐT", "Thông báo chấp nhận đăng ký", body, signer, at)
 
@@ -253,7 +263,19 @@ def notice_message(
     return message(header, seal.sign(notice, seal.AUTHORITY_ON_NOTICE, signer, at).decode())
 
 
-def _reason_list(reasons: Sequence[Reason]) -> str:
+def _invalid(one: InvalidInvoice) -> str:
+    return tag(
+        "HDon",
+        text_tag("KHMSHDon", one.template),
+        text_tag("KHHDon", one.symbol),
+        text_tag("SHDon", one.number),
+        text_tag("NLap", one.issued_on),
+        reason_list(one.reasons),
+    )
+
+
+def reason_list(reasons: Sequence[Reason]) -> str:
+    """DSLDo: codes, texts and what to do, cut to their lengths."""
     return tag(
         "DSLDo",
         *(
@@ -290,41 +312,13 @@ def message_of(root: etree._Element) -> Message:
         version=text_at(general, "PBan"),
         sender=text_at(general, "MNGui"),
         receiver=text_at(general, "MNNhan"),
-        kind=_whole(text_at(general, "MLTDiep")),
+        kind=whole(text_at(general, "MLTDiep")),
         code=text_at(general, "MTDiep"),
         refers_to=text_at(general, "MTDTChieu"),
         tax_id=text_at(general, "MST"),
-        count=_whole(text_at(general, "SLuong", "0")),
+        count=whole(text_at(general, "SLuong", "0")),
     )
     return Message(header, needed(root, "DLieu"))
-
-
-def finding_in(reply: Message) -> Finding:
-    """What a reply says. Raises: DocumentInvalid for a kind that is no reply of ours."""
-    kind, data = reply.header.kind, reply.data
-    if kind == TECHNICAL:
-        refused = text_at(data, "TBao/TTTNhan") != "0"
-        return Finding(kind, False if refused else None, _read_reasons(data, "MTa"))
-    if kind == MALFORMED:
-        return Finding(kind, False, (Reason("-1", "the message was malformed"),))
-    if kind == WITH_CODE:
-        invoice = etree.tostring(needed(data, "HDon"), with_tail=False, encoding="unicode").encode()
-        return Finding(kind, True, invoice=invoice)
-    notice = needed(data, "TBao/DLTBao")
-    if kind == CHECK_RESULT:
-        result = _whole(text_at(notice, "LTBao"))
-        return Finding(kind, result == VALID, _read_reasons(notice, "MTLoi"), result)
-    if kind == ERROR_RESULT:
-        taken = [text_of(one) == "1" for one in notice.iter("TTTNCCQT")]
-        return Finding(kind, bool(taken) and all(taken), _read_reasons(notice, "MTLoi"))
-    if kind == REGISTRATION_RECEIVED:
-        received = text_at(notice, "THop") == "1"
-        return Finding(kind, None if received else False, _read_reasons(notice, "MTLoi"))
-    if kind == REGISTRATION_DECIDED:
-        accepted = text_at(notice, "TTXNCQT") == "1"
-        reasons = _read_reasons(notice, "MTLoi")
-        return Finding(kind, accepted, reasons, code_prefix=text_at(notice, "MCCQT"))
-    raise DocumentInvalid(f"message kind {kind} is not a reply")
 
 
 def holder_fields(notice: Message) -> tuple[str, str]:
@@ -340,14 +334,16 @@ def invoices_in(request: Message) -> list[etree._Element]:
     return list(request.data)
 
 
-def _read_reasons(node: etree._Element, text_name: str) -> tuple[Reason, ...]:
+def read_reasons(node: etree._Element, text_name: str) -> tuple[Reason, ...]:
+    """Every LDo inside; the technical reply names its text MTa, notices MTLoi."""
     return tuple(
         Reason(text_at(one, "MLoi"), text_at(one, text_name), text_at(one, "HDXLy"))
         for one in node.iter("LDo")
     )
 
 
-def _whole(text: str) -> int:
+def whole(text: str) -> int:
+    """A small whole number of a header or notice. Raises: DocumentInvalid."""
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 7):
         raise DocumentInvalid(f"“{text[:20]}” is not a whole number of a header")

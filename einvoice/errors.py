@@ -124,6 +124,40 @@ class SellerNotRegistered(EInvoiceError):
         self.tax_id = tax_id
 
 
+class FormNotRegistered(EInvoiceError):
+    """The seller's registration does not cover this form of invoice."""
+
+    code = "form_not_registered"
+
+    def __init__(self, tax_id: str, form: str) -> None:
+        super().__init__(f"Seller {tax_id} is not registered for invoices of form {form}.")
+        self.tax_id = tax_id
+        self.form = form
+
+
+class DelegationMissing(EInvoiceError):
+    """No accepted contract lets this party issue this seller's invoices of this series today."""
+
+    code = "delegation_missing"
+
+    def __init__(self, tax_id: str, delegate_tax_id: str) -> None:
+        super().__init__(f"{delegate_tax_id} has no accepted contract to issue for {tax_id}.")
+        self.tax_id = tax_id
+        self.delegate_tax_id = delegate_tax_id
+
+
+class NumberOutOfTurn(EInvoiceError):
+    """A till's own number is not the next of its series, or its code not of its own range."""
+
+    code = "number_out_of_turn"
+
+    def __init__(self, series: str, *, given: int, expected: int) -> None:
+        super().__init__(f"Series {series} expects {expected}, not {given}.")
+        self.series = series
+        self.given = given
+        self.expected = expected
+
+
 class SellerOfAnother(EInvoiceError):
     """The tax id, its series or its code prefix belongs to another owner."""
 

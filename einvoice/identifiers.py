@@ -1,8 +1,10 @@
 """The names of things on an invoice: symbols, numbers, tax codes, tax ids, message ids. Pure."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import product
 from uuid import UUID
 
 from einvoice.errors import CodeInvalid, NumberInvalid, SymbolInvalid, TaxIdInvalid
@@ -11,6 +13,9 @@ NUMBER_MAX = 99_999_999
 """Source: Decree 254/2026, Annex 2: at most eight digits."""
 CODE_SERIAL_MAX = 99_999_999_999
 CASH_REGISTER = "M"
+REGISTERED = "T"
+SAFE_LETTERS = "ABCDEGHKLMNPQRSTUVXY"
+"""Source: Circular 91/2026, Annex I."""
 AUTHORITY = "TCT"
 """How messages name the tax authority."""
 
@@ -69,10 +74,18 @@ def symbol_of(template: int, text: str, issued_on: date) -> Symbol:
     return symbol
 
 
-def cash_register_symbol(template: int, letters: str, issued_on: date) -> str:
-    """The symbol of a coded cash-register series of this year. Raises: SymbolInvalid."""
-    text = f"C{issued_on.year % 100:02d}{CASH_REGISTER}{letters}"
+def series_symbol(
+    template: int, letters: str, issued_on: date, *, kind: str = CASH_REGISTER, coded: bool = True
+) -> str:
+    """The symbol of a series of this year. Raises: SymbolInvalid."""
+    text = f"{'C' if coded else 'K'}{issued_on.year % 100:02d}{kind}{letters}"
     return str(symbol_of(template, text, issued_on))
+
+
+def till_letters() -> Iterator[str]:
+    """Pairs of letters for tills that number on their own, from the prescribed twenty; AA is nobody's."""
+    pairs = ("".join(pair) for pair in product(SAFE_LETTERS, repeat=2))
+    return (pair for pair in pairs if pair not in {"AA", "YY"})
 
 
 def checked_number(number: int) -> int:
@@ -102,6 +115,13 @@ def checked_code(text: str) -> str:
     """A tax code: 23 characters of a cash register or 34 of the authority. Raises: CodeInvalid."""
     if not (_CODE.fullmatch(text) or _ORDINARY_CODE.fullmatch(text)):
         raise CodeInvalid("tax code", text)
+    return text
+
+
+def checked_ordinary_code(text: str) -> str:
+    """A tax code of 34 characters, as the authority makes them. Raises: CodeInvalid."""
+    if not _ORDINARY_CODE.fullmatch(text):
+        raise CodeInvalid("tax code of 34 characters", text)
     return text
 
 

@@ -10,6 +10,7 @@ from einvoice.seal import AUTHORITY_ON_NOTICE, MESSAGE, TAXPAYER, Place
 
 ERROR_NOTICE = Place("DSCKS/NNT", ("DLTBao",))
 SUMMARY = Place("DSCKS/NNT", ("DLBTHop",))
+OCCASION_REQUEST = Place("DSCKS/NNT", ("DLDNghi",))
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ def _kinds() -> dict[int, Kind]:
         Kind(102, "Thông báo tiếp nhận tờ khai", **notice),  # type: ignore[arg-type]
         Kind(103, "Thông báo chấp nhận đăng ký", **notice),  # type: ignore[arg-type]
         Kind(104, "Thông báo chấp nhận ủy nhiệm", **notice),  # type: ignore[arg-type]
-        Kind(105, "Thông báo hết thời gian miễn phí, sai loại", **notice),  # type: ignore[arg-type]
-        Kind(106, "Đề nghị cấp hóa đơn từng lần phát sinh", "DNghi"),
+        Kind(105, "Thông báo hết thời gian miễn phí, sai loại", place=AUTHORITY_ON_NOTICE),
+        Kind(106, "Đề nghị cấp hóa đơn từng lần phát sinh", "DNghi", OCCASION_REQUEST),
         Kind(200, "Gửi hóa đơn để cấp mã", "HDon"),
         Kind(201, "Gửi hóa đơn từng lần phát sinh để cấp mã", "HDon"),
         Kind(202, "Hóa đơn đã cấp mã", "HDon", is_reply=True),

@@ -9,13 +9,13 @@ from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from einvoice import notices, rules
-from einvoice.envelope import Header
+from einvoice import notices
+from einvoice.demands import Demand, demand_answered
 from einvoice.errors import InvoiceNotFound, NotCorrectable
-from einvoice.identifiers import message_code
-from einvoice.issuance import invoice_by_id
+from einvoice.issued import invoice_by_id
 from einvoice.keys import Signer
 from einvoice.notices import ErrorNotice, WrongInvoice
+from einvoice.outgoing import header_of, queued
 from einvoice.seal import VIETNAM
 from einvoice.tables import MessageRow
 
@@ -32,10 +32,11 @@ async def notify_error(
     sender: str,
     signer: Signer,
     now: datetime,
+    answers: Demand | None = None,
 ) -> None:
     """Write the notice of an error in an accepted invoice. `message_id` used again changes nothing.
 
-    The buyer is told by the caller. Raises: InvoiceNotFound, NotCorrectable for an invoice that is not
+    With `answers` it explains what the authority asked (302) and settles that. The buyer is told by the caller. Raises: InvoiceNotFound, NotCorrectable for an invoice that is not
     accepted or was replaced, FieldInvalid for a reason of no or over 255 characters.
     """
     if await db.get(MessageRow, message_id) is not None:
@@ -46,14 +47,8 @@ async def notify_error(
     if issued.state != "accepted" or issued.correction == "replaced":
         raise NotCorrectable(invoice_id, issued.correction or issued.state)
     invoice, day = issued.invoice, now.astimezone(VIETNAM).date()
-    header = Header(
-        version=rules.phrase("format_version", day),
-        sender=sender,
-        kind=notices.ERROR_AT_TILL if invoice.is_cash_register else notices.ERROR,
-        code=message_code(sender, message_id),
-        tax_id=invoice.seller.tax_id,
-        count=1,
-    )
+    kind = notices.ERROR_AT_TILL if invoice.is_cash_register else notices.ERROR
+    header = header_of(kind, invoice.seller.tax_id, sender, message_id, now)
     wrong = WrongInvoice(
         template=str(invoice.template),
         symbol=invoice.symbol,
@@ -70,18 +65,11 @@ async def notify_error(
         place=place,
         on=day,
         invoices=(wrong,),
+        answers=answers.number if answers else "",
+        answers_on=answers.said_on if answers else None,
     )
     body = notices.error_message(header, notice, signer, now)
-    db.add(
-        MessageRow(
-            id=message_id,
-            owner_id=issued.owner_id,
-            code=header.code,
-            kind=header.kind,
-            tax_id=header.tax_id,
-            body=body,
-            due_at=now,
-            created_at=now,
-        )
-    )
+    db.add(queued(header, body, issued.owner_id, now))
+    if answers is not None:
+        await demand_answered(db, issued.owner_id, answers.number, now)
     await db.flush()

@@ -9,16 +9,23 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from einvoice import envelope, rules
-from einvoice.envelope import Finding, Header
-from einvoice.errors import NothingToRegister, SellerNotRegistered, SellerOfAnother
-from einvoice.forms import Registration, registration_message
-from einvoice.identifiers import code_prefix, message_code, tax_id_of
+from einvoice import envelope
+from einvoice.errors import (
+    FormNotRegistered,
+    NothingToRegister,
+    SellerNotRegistered,
+    SellerOfAnother,
+)
+from einvoice.findings import Finding
+from einvoice.forms import Form, Registration, forms_in, registration_message
+from einvoice.identifiers import code_prefix, tax_id_of
 from einvoice.keys import Signer
+from einvoice.outgoing import header_of, queued
 from einvoice.seal import VIETNAM
 from einvoice.tables import MessageRow, RegistrationRow
 
 CASH_REGISTER_TEMPLATE = 2
+AT_TILL_ONLY = frozenset({Form.AT_TILL})
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,7 @@ class RegistrationState:
     name: str
     state: str
     code_prefix: str
+    forms: frozenset[Form]
     reasons: tuple[envelope.Reason, ...]
     changed_at: datetime
 
@@ -46,41 +54,38 @@ async def register(
 ) -> None:
     """Write the registration message, pending; `claim_pending` hands it out to be sent.
 
-    Raises: NothingToRegister while one is under way or accepted, SellerOfAnother, TaxIdInvalid.
+    A form that changes something (HThuc 2) is for who was accepted; the former holds until it is, too.
+    Raises: NothingToRegister while one is under way or accepted, or nothing stands to be changed,
+    SellerOfAnother, TaxIdInvalid.
     """
     tax_id = tax_id_of(form.seller.tax_id)
     row = await _row(db, tax_id, for_update=True)
     if row is not None and row.owner_id != owner_id:
         raise SellerOfAnother(tax_id)
-    if row is not None and row.state != "refused":
-        raise NothingToRegister(tax_id, row.state)
-    header = Header(
-        version=rules.phrase("format_version", now.astimezone(VIETNAM).date()),
-        sender=sender,
-        kind=envelope.REGISTER,
-        code=message_code(sender, message_id),
-        tax_id=tax_id,
-        count=1,
-    )
+    state = row.state if row is not None else ""
+    if state not in (("accepted",) if form.is_change else ("", "refused")):
+        raise NothingToRegister(tax_id, state or "missing")
+    header = header_of(envelope.REGISTER, tax_id, sender, message_id, now)
     body = registration_message(header, form, signer, now)
-    await _upsert(db, owner_id, tax_id, form.seller.name, "sent", "", message_id, now)
-    db.add(
-        MessageRow(
-            id=message_id,
-            owner_id=owner_id,
-            code=header.code,
-            kind=header.kind,
-            tax_id=tax_id,
-            body=body,
-            due_at=now,
-            created_at=now,
+    if row is not None and form.is_change:
+        row.message_id, row.reasons, row.changed_at = message_id, [], now
+    else:
+        await _upsert(
+            db, owner_id, tax_id, form.seller.name, "sent", "", message_id, now, form.invoice_forms
         )
-    )
+    db.add(queued(header, body, owner_id, now))
     await db.flush()
 
 
 async def record_registration(
-    db: AsyncSession, owner_id: UUID, tax_id: str, name: str, prefix: str, *, now: datetime
+    db: AsyncSession,
+    owner_id: UUID,
+    tax_id: str,
+    name: str,
+    prefix: str,
+    *,
+    now: datetime,
+    forms: frozenset[Form] = AT_TILL_ONLY,
 ) -> None:
     """Take note of a registration accepted elsewhere, with the prefix the authority handed out.
 
@@ -88,7 +93,7 @@ async def record_registration(
     """
     tax_id = tax_id_of(tax_id)
     code_prefix(CASH_REGISTER_TEMPLATE, now.astimezone(VIETNAM).date(), prefix)
-    await _upsert(db, owner_id, tax_id, name, "accepted", prefix, None, now)
+    await _upsert(db, owner_id, tax_id, name, "accepted", prefix, None, now, forms)
 
 
 async def registration_of(db: AsyncSession, tax_id: str) -> RegistrationState | None:
@@ -102,41 +107,54 @@ async def registration_of(db: AsyncSession, tax_id: str) -> RegistrationState | 
         name=row.name,
         state=row.state,
         code_prefix=row.code_prefix,
+        forms=frozenset(map(Form, row.forms)),
         reasons=tuple(envelope.Reason(**one) for one in row.reasons),
         changed_at=row.changed_at,
     )
 
 
-async def accepted_prefix(db: AsyncSession, owner_id: UUID, tax_id: str) -> str:
-    """The five characters the authority gave this seller.
+async def accepted_prefix(
+    db: AsyncSession, owner_id: UUID, tax_id: str, form: Form = Form.AT_TILL
+) -> str:
+    """The five characters the authority gave this seller, who may use this form of invoice.
 
-    Raises: SellerNotRegistered, SellerOfAnother.
+    Raises: SellerNotRegistered, SellerOfAnother, FormNotRegistered.
     """
     row = await _row(db, tax_id)
     if row is not None and row.owner_id != owner_id:
         raise SellerOfAnother(tax_id)
     if row is None or row.state != "accepted":
         raise SellerNotRegistered(tax_id)
+    if form.value not in row.forms:
+        raise FormNotRegistered(tax_id, form.value)
     return row.code_prefix
 
 
 async def record_finding(
-    db: AsyncSession, message_id: UUID, finding: Finding, now: datetime
+    db: AsyncSession, message: MessageRow, finding: Finding, now: datetime
 ) -> None:
-    """Move the registration that this message asked for to what the reply says."""
+    """Move the registration that this message asked for to what the reply says.
+
+    A change that is refused leaves the registration as it was, with the reasons beside it.
+    """
     rows = await db.exec(
-        select(RegistrationRow).where(col(RegistrationRow.message_id) == message_id)
+        select(RegistrationRow).where(col(RegistrationRow.message_id) == message.id)
     )
     row = rows.one_or_none()
-    if row is None or row.state in ("accepted", "refused"):
+    if row is None:
         return
-    if finding.accepted is None:
-        row.state = "received" if finding.kind == envelope.REGISTRATION_RECEIVED else row.state
-    else:
-        row.state = "accepted" if finding.accepted else "refused"
-        row.code_prefix = finding.code_prefix if finding.accepted else ""
-        row.reasons = [asdict(one) for one in finding.reasons]
+    is_change = row.state == "accepted"
     row.changed_at = now
+    if finding.accepted is None:
+        if finding.kind == envelope.REGISTRATION_RECEIVED and not is_change:
+            row.state = "received"
+    else:
+        row.reasons = [asdict(one) for one in finding.reasons]
+        if finding.accepted:
+            row.state, row.code_prefix = "accepted", finding.code_prefix or row.code_prefix
+            row.forms = sorted(one.value for one in forms_in(message.body))
+        elif not is_change:
+            row.state, row.code_prefix = "refused", ""
     await db.flush()
 
 
@@ -158,11 +176,13 @@ async def _upsert(
     prefix: str,
     message_id: UUID | None,
     now: datetime,
+    forms: frozenset[Form],
 ) -> None:
     values: dict[str, Any] = {
         "name": name,
         "state": state,
         "code_prefix": prefix,
+        "forms": sorted(one.value for one in forms),
         "reasons": [],
         "message_id": message_id,
         "changed_at": now,

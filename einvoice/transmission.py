@@ -1,35 +1,32 @@
-"""Sending what is pending and recording what came back.
+"""Putting what waits into messages, and sending them; `answers` takes in what comes back.
 
 A message is written, signed, before it is sent, and every repetition sends the same bytes under the
-same id. Replies may come late, twice or out of order: each is kept once, the first verdict stands.
-The edge owns the transactions: `prepare` and commit, `claim_pending` and commit, send,
+same id. The edge owns the transactions: `prepare` and commit, `claim_pending` and commit, send,
 `record_reply` or `record_failure` and commit. No transaction is open during a call.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy
-from cryptography import x509
-from sqlalchemy import func, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func
 from sqlalchemy.orm import aliased
 from sqlmodel import col, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from einvoice import envelope, notices, registration, rules, seal
-from einvoice.authority import PulledReply
-from einvoice.envelope import Finding, Header, Message, Reason
-from einvoice.errors import DocumentInvalid, InvoiceNotFound, NotCorrectable, SealInvalid
-from einvoice.identifiers import message_code
-from einvoice.keys import Signer, fingerprint
-from einvoice.markup import BYTES_MAX, text_at
+from einvoice import envelope
+from einvoice.envelope import Reason
+from einvoice.errors import InvoiceNotFound, NotCorrectable
+from einvoice.forms import Form
+from einvoice.keys import Signer
+from einvoice.markup import BYTES_MAX
+from einvoice.numbering import form_of
+from einvoice.outgoing import header_of, queued
 from einvoice.seal import VIETNAM
-from einvoice.tables import InvoiceRow, MessageRow, PullPositionRow, RegistrationRow, ReplyRow
+from einvoice.tables import InvoiceRow, MessageRow, RegistrationRow
 
 BATCH_MAX = 500
 """Invoices in one message: nine halvings find the one that spoils a package."""
@@ -39,29 +36,24 @@ RETRY_SECONDS_MIN = 30
 RETRY_SECONDS_MAX = 3_600
 ERROR_MAX = 500
 """Characters of a failure's text that are kept."""
-_OPEN = ("pending", "sent", "received")
-
-
-class Outcome(StrEnum):
-    """What recording one reply did."""
-
-    RECORDED = "recorded"
-    """Something moved on."""
-    REPEATED = "repeated"
-    """This very reply was recorded before."""
-    IGNORED = "ignored"
-    """A verdict stands already; the reply is kept and changes nothing."""
-    UNKNOWN = "unknown"
-    """It answers no message of ours; not kept."""
+OPEN = ("pending", "sent", "received")
+"""States of a message without a verdict."""
+KINDS = {
+    Form.AT_TILL: envelope.CASH_REGISTER_INVOICES,
+    Form.WITH_CODE: envelope.FOR_A_CODE,
+    Form.WITHOUT_CODE: envelope.WITHOUT_CODE,
+}
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A seller with invoices to send."""
+    """A seller with invoices to send, signed by itself or by who issues for it."""
 
     owner_id: UUID
     tax_id: str
     name: str
+    delegate_tax_id: str
+    """Empty: the seller signs."""
     invoice_count: int
     oldest_at: datetime
 
@@ -79,16 +71,22 @@ class Outgoing:
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """What became of a reply."""
+class Progress:
+    """How far a seller's invoices of one day are."""
 
-    outcome: Outcome
-    message_id: UUID | None = None
-    kind: int = 0
-    accepted: bool | None = None
-    reasons: tuple[Reason, ...] = ()
-    invoice_ids: tuple[UUID, ...] = ()
-    """Invoices whose state moved."""
+    waiting: int = 0
+    """Numbered, in no message or in one that is not sent."""
+    sent: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    late: int = 0
+    message_count: int = 0
+    byte_count: int = 0
+
+    @property
+    def invoice_count(self) -> int:
+        """All of the day."""
+        return self.waiting + self.sent + self.accepted + self.rejected
 
 
 # ── Gathering ───────────────────────────────────────────────────────────────────────────────────
@@ -97,10 +95,16 @@ class Receipt:
 async def sellers_waiting(db: AsyncSession, limit: int) -> list[Waiting]:
     """Sellers with numbered invoices in no message yet, the longest wait first."""
     oldest = func.min(col(InvoiceRow.issued_at))
-    keys = (col(InvoiceRow.owner_id), col(InvoiceRow.tax_id), col(RegistrationRow.name))
+    name = func.coalesce(col(RegistrationRow.name), "")
+    keys = (
+        col(InvoiceRow.owner_id),
+        col(InvoiceRow.tax_id),
+        name,
+        col(InvoiceRow.delegate_tax_id),
+    )
     query = (
         sqlalchemy.select(*keys, func.count(), oldest)
-        .join(RegistrationRow, col(RegistrationRow.tax_id) == col(InvoiceRow.tax_id))
+        .join(RegistrationRow, col(RegistrationRow.tax_id) == col(InvoiceRow.tax_id), isouter=True)
         .where(*_waiting())
         .group_by(*keys)
         .order_by(oldest)
@@ -118,15 +122,21 @@ async def prepare(
     sender: str,
     new_id: Callable[[], UUID],
     now: datetime,
+    delegate_tax_id: str = "",
 ) -> list[UUID]:
     """Put a seller's waiting invoices into signed messages, pending; returns the messages' ids.
 
-    At most 500 invoices a call, lowest number first; call again while it returns something.
-    A correction waits until the authority has accepted what it corrects.
+    A till's invoices go together (206), those without code too (203), one that asks for its code goes
+    alone (200). At most 500 invoices a call, lowest number first; call again while it returns
+    something. A correction waits until the authority has accepted what it corrects.
     """
     query = (
         select(InvoiceRow)
-        .where(col(InvoiceRow.tax_id) == tax_id, *_waiting())
+        .where(
+            col(InvoiceRow.tax_id) == tax_id,
+            col(InvoiceRow.delegate_tax_id) == delegate_tax_id,
+            *_waiting(),
+        )
         .order_by(col(InvoiceRow.batch), col(InvoiceRow.symbol), col(InvoiceRow.number))
         .limit(BATCH_MAX)
         .with_for_update(skip_locked=True, of=InvoiceRow)
@@ -134,33 +144,14 @@ async def prepare(
     rows = list(await db.exec(query.execution_options(populate_existing=True)))
     made = []
     for group in _groups(rows):
-        message_id = new_id()
-        header = Header(
-            version=rules.phrase("format_version", now.astimezone(VIETNAM).date()),
-            sender=sender,
-            kind=envelope.CASH_REGISTER_INVOICES,
-            code=message_code(sender, message_id),
-            tax_id=tax_id,
-            count=len(group),
-        )
+        header = header_of(KINDS[form_of(group[0].symbol)], tax_id, sender, new_id(), now, group)
         body = envelope.invoices_message(header, [row.xml for row in group], signer, now)
-        db.add(
-            MessageRow(
-                id=message_id,
-                owner_id=group[0].owner_id,
-                code=header.code,
-                kind=header.kind,
-                tax_id=tax_id,
-                body=body,
-                invoice_count=len(group),
-                due_at=now,
-                created_at=now,
-            )
-        )
+        message = queued(header, body, group[0].owner_id, now)
+        db.add(message)
         await db.flush()
         for row in group:
-            row.message_id = message_id
-        made.append(message_id)
+            row.message_id = message.id
+        made.append(message.id)
     await db.flush()
     return made
 
@@ -180,17 +171,23 @@ def _waiting() -> list[Any]:
 
 
 def _groups(rows: Sequence[InvoiceRow]) -> list[list[InvoiceRow]]:
-    """Rows of one batch together, no group over the size of a message."""
+    """Rows of one batch and form together, no group over the size of a message."""
     groups: list[list[InvoiceRow]] = []
     size = 0
     for row in rows:
-        fits = groups and groups[-1][0].batch == row.batch
-        if not fits or size + len(row.xml) > BYTES_MAX - ENVELOPE_BYTES:
+        if not (groups and _goes_with(groups[-1][0], row)) or (
+            size + len(row.xml) > BYTES_MAX - ENVELOPE_BYTES
+        ):
             groups.append([])
             size = 0
         groups[-1].append(row)
         size += len(row.xml)
     return groups
+
+
+def _goes_with(first: InvoiceRow, row: InvoiceRow) -> bool:
+    form = form_of(row.symbol)
+    return form is not Form.WITH_CODE and (first.batch, form_of(first.symbol)) == (row.batch, form)
 
 
 # ── Sending ─────────────────────────────────────────────────────────────────────────────────────
@@ -203,7 +200,7 @@ async def claim_pending(db: AsyncSession, limit: int, now: datetime) -> list[Out
     """
     query = (
         select(MessageRow)
-        .where(col(MessageRow.state).in_(_OPEN), col(MessageRow.due_at) <= now)
+        .where(col(MessageRow.state).in_(OPEN), col(MessageRow.due_at) <= now)
         .order_by(col(MessageRow.due_at), col(MessageRow.id))
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -245,74 +242,6 @@ async def record_failure(db: AsyncSession, message_id: UUID, error: str) -> None
     )
 
 
-# ── Answers ─────────────────────────────────────────────────────────────────────────────────────
-
-
-async def record_reply(
-    db: AsyncSession, reply: bytes, *, now: datetime, pinned: x509.Certificate | None = None
-) -> Receipt:
-    """Take in one reply of the authority and move the message and its invoices on.
-
-    With `pinned`, notices (102, 103, 204, 301) must be signed with that certificate; a 999 is never signed
-    and is believed because it names the unguessable id of our message.
-    Raises: DocumentInvalid, SealInvalid.
-    """
-    said = envelope.read_message(reply)
-    finding = envelope.finding_in(said)
-    if pinned is not None and finding.kind not in (envelope.TECHNICAL, envelope.MALFORMED):
-        _must_be_signed(reply, said, pinned)
-    query = select(MessageRow).where(col(MessageRow.code) == said.header.refers_to)
-    query = query.with_for_update().execution_options(populate_existing=True)
-    row = (await db.exec(query)).one_or_none()
-    if row is None:
-        return Receipt(Outcome.UNKNOWN, kind=finding.kind)
-    if not _fits(row.kind, finding.kind):
-        raise DocumentInvalid(f"a {finding.kind} does not answer a {row.kind}")
-    if not await _kept(db, row, said, reply, now):
-        return Receipt(Outcome.REPEATED, row.id, finding.kind)
-    if row.state not in _OPEN:
-        return Receipt(Outcome.IGNORED, row.id, finding.kind, finding.accepted, finding.reasons)
-    return await _apply(db, row, finding, now)
-
-
-async def record_replies(
-    db: AsyncSession,
-    replies: Sequence[PulledReply],
-    *,
-    source: str,
-    now: datetime,
-    pinned: x509.Certificate | None = None,
-) -> list[Receipt]:
-    """Take in replies that were pulled and remember how far; a bad one never costs the others."""
-    receipts = []
-    for one in replies:
-        try:
-            async with db.begin_nested():
-                receipts.append(await record_reply(db, one.body, now=now, pinned=pinned))
-        except (DocumentInvalid, SealInvalid):
-            receipts.append(Receipt(Outcome.UNKNOWN))
-    if replies:
-        position = max(one.position for one in replies)
-        statement = insert(PullPositionRow).values(source=source, position=position)
-        await (await db.connection()).execute(
-            statement.on_conflict_do_update(
-                index_elements=["source"],
-                set_={
-                    "position": func.greatest(
-                        col(PullPositionRow.position), statement.excluded.position
-                    )
-                },
-            )
-        )
-    return receipts
-
-
-async def pulled_to(db: AsyncSession, source: str) -> int:
-    """The position to pull the next replies after."""
-    query = select(PullPositionRow.position).where(col(PullPositionRow.source) == source)
-    return (await db.exec(query)).one_or_none() or 0
-
-
 async def resubmit(db: AsyncSession, invoice_id: UUID) -> None:
     """Let a rejected invoice wait again, once what it was rejected for is set right.
 
@@ -329,92 +258,45 @@ async def resubmit(db: AsyncSession, invoice_id: UUID) -> None:
     await db.flush()
 
 
-def _must_be_signed(reply: bytes, said: Message, pinned: x509.Certificate) -> None:
-    """The notice is signed by the authority, and inside it names the message it answers.
+# ── How far ─────────────────────────────────────────────────────────────────────────────────────
 
-    The envelope itself is not signed: without the name inside, an old notice in a new envelope would
-    decide another message.
-    """
-    sealed = seal.verify(reply, envelope.NOTICE_PLACE)
-    if fingerprint(sealed.certificate) != fingerprint(pinned):
-        raise SealInvalid("stranger", "the notice is not signed by the tax authority")
-    if text_at(sealed.elements[0], "MGDDTu") != said.header.refers_to:
-        raise SealInvalid("stranger", "the notice answers another message")
-
-
-async def _kept(
-    db: AsyncSession, row: MessageRow, said: Message, reply: bytes, now: datetime
-) -> bool:
-    statement = (
-        insert(ReplyRow)
-        .values(
-            code=said.header.code,
-            owner_id=row.owner_id,
-            message_id=row.id,
-            kind=said.header.kind,
-            body=reply,
-            received_at=now,
-        )
-        .on_conflict_do_nothing()
-        .returning(col(ReplyRow.code))
-    )
-    return (await (await db.connection()).execute(statement)).scalar() is not None
-
-
-def _fits(asked: int, answered: int) -> bool:
-    if answered in (envelope.TECHNICAL, envelope.MALFORMED):
-        return True
-    answers = {
-        envelope.REGISTER: (envelope.REGISTRATION_RECEIVED, envelope.REGISTRATION_DECIDED),
-        envelope.CASH_REGISTER_INVOICES: (envelope.CHECK_RESULT,),
-        notices.ERROR: (notices.RESULT,),
-        notices.ERROR_AT_TILL: (notices.RESULT,),
-    }
-    return answered in answers.get(asked, ())
-
-
-async def _apply(db: AsyncSession, row: MessageRow, finding: Finding, now: datetime) -> Receipt:
-    moved: tuple[UUID, ...] = ()
-    if row.kind == envelope.REGISTER:
-        await registration.record_finding(db, row.id, finding, now)
-    elif finding.accepted is not None:
-        moved = await _decide(db, row, finding, now)
-    if finding.accepted is None:
-        row.state = "received"
-    else:
-        row.state = "accepted" if finding.accepted else "rejected"
-        row.reasons = [asdict(one) for one in finding.reasons]
-        row.answered_at = now
-    row.error = ""
-    await db.flush()
-    return Receipt(Outcome.RECORDED, row.id, finding.kind, finding.accepted, finding.reasons, moved)
-
-
-# The invoices of a refused package go back in two halves, each a package of its own.
-_HALVE = text(
-    "UPDATE einvoice.invoice i SET state = 'numbered', message_id = NULL,"
-    " batch = CAST(:message_id AS text) || CASE WHEN h.place * 2 <= h.total THEN '.0' ELSE '.1' END"
-    " FROM (SELECT id, row_number() OVER (ORDER BY symbol, number) AS place,"
-    " count(*) OVER () AS total FROM einvoice.invoice WHERE message_id = :message_id) h"
-    " WHERE i.id = h.id RETURNING i.id"
+_PROGRESS = sqlalchemy.text(
+    "SELECT count(*) FILTER (WHERE i.state = 'numbered'), count(*) FILTER (WHERE i.state = 'sent'),"
+    " count(*) FILTER (WHERE i.state = 'accepted'), count(*) FILTER (WHERE i.state = 'rejected'),"
+    " count(*) FILTER (WHERE i.is_late), count(DISTINCT i.message_id),"
+    " coalesce(sum(octet_length(i.xml)), 0)"
+    " FROM einvoice.invoice i WHERE i.owner_id = :owner_id AND i.issued_at >= :from"
+    " AND i.issued_at < :to"
 )
 
 
-async def _decide(
-    db: AsyncSession, row: MessageRow, finding: Finding, now: datetime
-) -> tuple[UUID, ...]:
-    if finding.result == envelope.CASH_REGISTER_INVALID and row.invoice_count > 1:
-        halved = await (await db.connection()).execute(_HALVE, {"message_id": row.id})
-        return tuple(halved.scalars())
-    decided = await db.exec(
-        update(InvoiceRow)
-        .where(col(InvoiceRow.message_id) == row.id)
-        .values(
-            state="accepted" if finding.accepted else "rejected",
-            reasons=[asdict(one) for one in finding.reasons],
-            decided_at=now,
-        )
-        .returning(col(InvoiceRow.id))
-        .execution_options(synchronize_session=False)
-    )
-    return tuple(decided.scalars())
+@dataclass(frozen=True)
+class MessageState:
+    """Where one message stands."""
+
+    kind: int
+    state: str
+    """pending → sent → received → accepted or rejected."""
+    reasons: tuple[Reason, ...]
+    attempts: int
+    error: str
+    """Why it could not be handed over the last time."""
+    answered_at: datetime | None
+
+
+async def message_state(db: AsyncSession, message_id: UUID) -> MessageState | None:
+    """What became of a message of ours."""
+    query = select(MessageRow).where(col(MessageRow.id) == message_id)
+    row = (await db.exec(query.execution_options(populate_existing=True))).one_or_none()
+    if row is None:
+        return None
+    reasons = tuple(Reason(**one) for one in row.reasons)
+    return MessageState(row.kind, row.state, reasons, row.attempts, row.error, row.answered_at)
+
+
+async def progress_of(db: AsyncSession, owner_id: UUID, day: date) -> Progress:
+    """How far the invoices of one owner of one local day are."""
+    begins = datetime(day.year, day.month, day.day, tzinfo=VIETNAM)
+    values = {"owner_id": owner_id, "from": begins, "to": begins + timedelta(days=1)}
+    row = (await (await db.connection()).execute(_PROGRESS, values)).one()
+    return Progress(*map(int, row))

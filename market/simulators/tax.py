@@ -22,7 +22,7 @@ from litestar.exceptions import ClientException, NotFoundException
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Redirect, Template
 
-from einvoice import checks, envelope, keys, memory
+from einvoice import checks, envelope, findings, keys, memory
 from einvoice.errors import TaxIdInvalid
 from einvoice.identifiers import tax_id_of
 from einvoice.invoice import Method
@@ -170,7 +170,7 @@ class Memory:
 
     def _keep_message(self, answer: memory.Answer, body: bytes, now: datetime) -> None:
         header = envelope.read_message(body).header
-        found = [envelope.finding_in(envelope.read_message(one)) for one in answer.later]
+        found = [findings.finding_in(envelope.read_message(one)) for one in answer.later]
         results = [
             "nhận" if one.accepted else "từ chối" for one in found if one.accepted is not None
         ]

@@ -4,7 +4,7 @@ import pytest
 
 import einvoice
 from einvoice import envelope, errors, notices
-from einvoice.transmission import Outcome
+from einvoice.answers import Outcome
 from market import ids
 from tests.integration.einvoice.conftest import NOW, SENDER, TAX_ID, command, signer_of
 

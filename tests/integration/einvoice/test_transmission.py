@@ -6,9 +6,9 @@ import pytest
 
 import einvoice
 from einvoice import envelope, errors
+from einvoice.answers import Outcome
 from einvoice.invoice import Method
 from einvoice.memory import KnownInvoice
-from einvoice.transmission import Outcome
 from market import ids
 from tests.integration.einvoice.conftest import (
     NOW,

@@ -8,9 +8,9 @@ import pytest
 from cryptography import x509
 
 import einvoice
-from einvoice import envelope, memory
+from einvoice import envelope, findings, memory
+from einvoice.answers import Outcome
 from einvoice.errors import AuthorityUnavailable
-from einvoice.transmission import Outcome
 from market import clock, ids
 from market.simulators import tax
 from market.simulators.state import Store
@@ -172,7 +172,7 @@ async def test_nonsense_is_refused_in_words(config, running):
     async with running(create_app(config)) as client:
         answer = await client.post("/messages", content=b"<!DOCTYPE x><TDiep/>")
 
-    finding = envelope.finding_in(envelope.read_message(answer.content))
+    finding = findings.finding_in(envelope.read_message(answer.content))
     assert finding.accepted is False
     assert finding.reasons[0].code == "K001"
 

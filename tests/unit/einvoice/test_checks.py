@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from einvoice import checks, document, envelope, identifiers, keys, memory, notices, seal
+from einvoice import checks, document, envelope, findings, identifiers, keys, memory, notices, seal
 from einvoice import invoice as values
 from einvoice.invoice import Method, Related
 from market import ids
@@ -31,11 +31,11 @@ def known() -> memory.MemoryKnown:
 def ask(known, authority_signer):
     """Send bytes; what the last reply found."""
 
-    def send(body: bytes) -> envelope.Finding:
+    def send(body: bytes) -> findings.Finding:
         answer = checks.check_message(body, known, memory.Office(authority_signer, ids.new, NOW))
         known.remember(answer)
         reply = answer.later[-1] if answer.later else answer.immediate
-        return envelope.finding_in(envelope.read_message(reply))
+        return findings.finding_in(envelope.read_message(reply))
 
     return send
 
@@ -174,7 +174,7 @@ def test_the_same_bytes_again_get_the_first_answer_and_others_a_refusal(
     other = checks.check_message(package(signer, numbered(2), code=code), known, office)
 
     assert (again.immediate, again.later, again.is_repeat) == (first.immediate, first.later, True)
-    reason = envelope.finding_in(envelope.read_message(other.immediate)).reasons[0]
+    reason = findings.finding_in(envelope.read_message(other.immediate)).reasons[0]
     assert reason.code == "K002"
 
 
@@ -284,7 +284,7 @@ def test_an_error_notice_is_answered_line_by_line(known, authority_signer, signe
     assert reply.header.kind == notices.RESULT
     assert [one.is_accepted for one in notices.results_in(reply)] == [True, False, False]
     assert notices.results_in(reply)[1].reasons[0].remedy
-    assert envelope.finding_in(reply).accepted is False
+    assert findings.finding_in(reply).accepted is False
 
 
 def test_an_error_notice_is_read_back_and_needs_its_reason(signer):

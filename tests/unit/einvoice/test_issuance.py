@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from einvoice import invoice, issuance
+from einvoice import correcting, invoice, issuance, numbering
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -16,14 +16,14 @@ def test_the_digest_of_a_command_is_the_one_of_the_first_release():
         lines=(invoice.line("Bún", Decimal("0.35"), 45_000, unit="kg"),),
         buyer=invoice.Buyer(name="A"),
     )  # fmt: skip
-    corrected = issuance.CorrectInvoice(
+    corrected = correcting.CorrectInvoice(
         id=UUID(int=1), invoice_id=UUID(int=2), method=invoice.Method.REPLACES, issued_at=AT,
         lookup_code="z", buyer=invoice.Buyer(name="A"),
     )  # fmt: skip
 
-    assert issuance._digest(issued).hex() == (
+    assert numbering.digest_of(issued).hex() == (
         "241116cf384a92f293a802a5079ff84077a74475ce01788066b5e8be865be1be"
     )
-    assert issuance._digest(corrected).hex() == (
+    assert numbering.digest_of(corrected).hex() == (
         "b249bd447dfdf70a5359f8c630d0e7bd3756e9976f476606c6bc69d1efd16966"
     )
