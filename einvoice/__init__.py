@@ -4,9 +4,20 @@ What this module names is a promise; everything behind it may change.
 """
 
 from einvoice.amounts import line_amount_vnd, rounded, split_inclusive, vat_vnd
+from einvoice.answers import Outcome, Receipt, pulled_to, record_replies, record_reply
 from einvoice.authority import HTTPAuthority, PulledReply, TaxAuthority
 from einvoice.complaints import faults_in
+from einvoice.correcting import CorrectInvoice, correct, name_buyer
 from einvoice.deadlines import Deadline, Event, deadline
+from einvoice.delegating import Contract, Office, Party
+from einvoice.delegation import (
+    Delegation,
+    agree,
+    delegations_of,
+    end_delegation,
+    file_delegations,
+)
+from einvoice.demands import Demand, demands_of
 from einvoice.difference import cheaper, differences, lessened, merged, spread
 from einvoice.document import read, write
 from einvoice.envelope import Reason
@@ -14,7 +25,7 @@ from einvoice.errors import EInvoiceError
 from einvoice.filings import Filing, filings
 from einvoice.fines import Fault as FineFault
 from einvoice.fines import Fine, fine_of
-from einvoice.forms import Registration
+from einvoice.forms import Form, Registration
 from einvoice.household import Group, HouseholdTax, Revenue, TaxMethod, tax_of
 from einvoice.identifiers import lookup_code, tax_id_doubt, tax_id_of
 from einvoice.inspection import Report, Trust, Verdict, inspect
@@ -36,17 +47,13 @@ from einvoice.invoice import (
     line,
     totals_of,
 )
-from einvoice.issuance import (
-    CorrectInvoice,
+from einvoice.issuance import IssueInvoice, issue, issue_all
+from einvoice.issued import (
     IssuedInvoice,
-    IssueInvoice,
-    correct,
     invoice_by_id,
     invoice_by_lookup,
     invoice_of_subject,
     invoices_of,
-    issue,
-    name_buyer,
 )
 from einvoice.keys import (
     KeyFolder,
@@ -60,6 +67,17 @@ from einvoice.keys import (
 )
 from einvoice.notices import ErrorNotice, WrongInvoice, error_message
 from einvoice.notification import notify_error
+from einvoice.numbering import OwnNumber
+from einvoice.occasions import OccasionRequest, ask_occasion
+from einvoice.outages import (
+    Alarm,
+    Outage,
+    alarms,
+    outage_began,
+    outage_ended,
+    outage_now,
+    raise_alarms,
+)
 from einvoice.pdf import A4, ROLL_80, archive_pdf_of, pdf_of
 from einvoice.registration import (
     RegistrationState,
@@ -68,6 +86,7 @@ from einvoice.registration import (
     registration_of,
 )
 from einvoice.seal import SELLER, Sealed, sign, verify
+from einvoice.series import CodeRange, letters_of_till, reserve_codes
 from einvoice.standing import (
     InvoiceStanding,
     NoticeStanding,
@@ -77,17 +96,17 @@ from einvoice.standing import (
     successors,
 )
 from einvoice.storage import migrate
+from einvoice.summaries import Summary, SummaryLine, file_summary, lines_of
 from einvoice.transmission import (
-    Outcome,
+    MessageState,
     Outgoing,
-    Receipt,
+    Progress,
     Waiting,
     claim_pending,
+    message_state,
     prepare,
-    pulled_to,
+    progress_of,
     record_failure,
-    record_replies,
-    record_reply,
     resubmit,
     sellers_waiting,
 )
@@ -121,12 +140,17 @@ __all__ = [
     "VAT_INVOICE",
     "Action",
     "Advice",
+    "Alarm",
     "Buyer",
     "BuyerKind",
     "Case",
+    "CodeRange",
+    "Contract",
     "CorrectInvoice",
     "Deadline",
     "Delegate",
+    "Delegation",
+    "Demand",
     "EInvoiceError",
     "ErrorNotice",
     "Event",
@@ -135,6 +159,7 @@ __all__ = [
     "Filing",
     "Fine",
     "FineFault",
+    "Form",
     "FreeField",
     "Group",
     "HTTPAuthority",
@@ -146,12 +171,19 @@ __all__ = [
     "KeyFolder",
     "KeySigner",
     "Line",
+    "MessageState",
     "Method",
     "Nature",
     "Need",
     "NoticeStanding",
+    "OccasionRequest",
+    "Office",
+    "Outage",
     "Outcome",
     "Outgoing",
+    "OwnNumber",
+    "Party",
+    "Progress",
     "PulledReply",
     "RateTotal",
     "Reason",
@@ -165,6 +197,8 @@ __all__ = [
     "Sealed",
     "Seller",
     "Signer",
+    "Summary",
+    "SummaryLine",
     "TaxAuthority",
     "TaxMethod",
     "TokenSigner",
@@ -174,8 +208,11 @@ __all__ = [
     "Waiting",
     "WrongInvoice",
     "advise",
+    "agree",
+    "alarms",
     "amount_in_words",
     "archive_pdf_of",
+    "ask_occasion",
     "buyer_kind",
     "case_of",
     "cheaper",
@@ -184,9 +221,14 @@ __all__ = [
     "correct",
     "counts_by_state",
     "deadline",
+    "delegations_of",
+    "demands_of",
     "differences",
+    "end_delegation",
     "error_message",
     "faults_in",
+    "file_delegations",
+    "file_summary",
     "filings",
     "fine_of",
     "inspect",
@@ -195,20 +237,29 @@ __all__ = [
     "invoice_of_subject",
     "invoices_of",
     "issue",
+    "issue_all",
     "lessened",
+    "letters_of_till",
     "line",
     "line_amount_vnd",
+    "lines_of",
     "lookup_code",
     "make_demo_certificate",
     "make_key",
     "merged",
+    "message_state",
     "migrate",
     "name_buyer",
     "notice_standing",
     "notify_error",
+    "outage_began",
+    "outage_ended",
+    "outage_now",
     "pdf_of",
     "prepare",
+    "progress_of",
     "pulled_to",
+    "raise_alarms",
     "read",
     "record_failure",
     "record_registration",
@@ -216,6 +267,7 @@ __all__ = [
     "record_reply",
     "register",
     "registration_of",
+    "reserve_codes",
     "resubmit",
     "rounded",
     "same_words",
