@@ -4,7 +4,7 @@ What this module names is a promise. Nothing here replaces a tax return, and not
 """
 
 from einvoice.books.accounts import Accounts, Book, book_of, parts_of, takings_of
-from einvoice.books.day import DayCheck, Finding, Sold, check_day
+from einvoice.books.day import DayCheck, Finding, Sold, check_day, findings_by_count
 from einvoice.books.drafts import Account, Form, Site, draft_of
 from einvoice.books.entries import Entry, EntryKind, entries_of, strike_entry, write_entry
 from einvoice.books.printed import pdf_of
@@ -37,6 +37,7 @@ __all__ = [
     "check_day",
     "draft_of",
     "entries_of",
+    "findings_by_count",
     "invoice_marks",
     "invoices_issued_on",
     "parts_of",

@@ -192,7 +192,7 @@ def _with_vat(accounts: Accounts) -> Made:
 
 def _revenue_and_costs(accounts: Accounts) -> Made:
     columns = (DOCUMENT, DAY, TEXT, vnd_column("Doanh thu"), vnd_column("Chi phí được trừ"))
-    costs = [one for one in accounts.costs if one.is_deductible]
+    costs = [one for one in accounts.costs if one.is_deductible and not one.is_stock]
     sold_vnd = sum(card.sold_vnd for card in accounts.cards)
     if sold_vnd:
         sold = "Giá vốn hàng đã bán trong kỳ"

@@ -45,6 +45,8 @@ class Item:
     road: Road = Road.OTHER
     is_deductible: bool = True
     """Of costs: what the profit method may take off."""
+    is_stock: bool = False
+    """Goods kept in S2d: they cost when they are sold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +83,9 @@ def basis_of(key: str, on: date) -> str:
 
     Raises: InstrumentNotInForce, RuleUnknown.
     """
-    found = rules.rule(key, on).source.split(";")[-1].split("(")[0].split()
-    return instruments.cite(found[0], on)
+    named = instruments.named_in(rules.rule(key, on).source)
+    circulars = [one for one in named if one.id.startswith("C")]
+    return instruments.cite((circulars or named)[0].id, on)
 
 
 def sheet_of(

@@ -84,6 +84,9 @@ tells(invoice.FieldInvalid, 422, "Một ô trên hóa đơn chưa đúng. Xem ch
 tells(invoice.TaxIdInvalid, 422, "Mã số thuế cần 10, 12 hoặc 13 chữ số.")
 tells(invoice.TooLateToName, 409, "Chỉ đổi tên người mua được trong ngày lập hóa đơn.")
 tells(invoice.NotCorrectable, 409, "Hóa đơn này không sửa theo cách đó được nữa.")
+tells(invoice.BookEntryInvalid, 422, "Dòng này chưa ghi được: xem lại số tiền, ngày và lượng hàng.")
+tells(invoice.BookEntryNotFound, 404, "Không tìm thấy dòng này trong sổ.")
+tells(invoice.TaxNotComputed, 422, "Chưa tính được thuế của kỳ này: luật của năm đó chưa có.")
 tells(invoice.InvoiceNotFound, 404, "Không tìm thấy hóa đơn này.")
 # ── Goods ───────────────────────────────────────────────────────────────────────────────────────
 tells(goods.CatalogError, 422, "Hàng hóa chưa lưu được. Xem chi tiết.")

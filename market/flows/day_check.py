@@ -1,0 +1,105 @@
+"""The evening's check of a vendor: payment ↔ sale ↔ invoice ↔ accepted message."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import einvoice
+import payments
+from einvoice import books, meter
+from einvoice.meter import LimitKind
+from market import clock
+from market.flows import tax
+
+
+async def check(db: AsyncSession, vendor_id: UUID, day: date, *, now: datetime) -> books.DayCheck:
+    """One day of one vendor.
+
+    Raises: NotFound.
+    """
+    year = await tax.tax_year(db, vendor_id, day)
+    sales = await _sold(db, vendor_id, day, now)
+    marks = await books.invoice_marks(db, vendor_id, [one.id for one in sales])
+    known = {one.id for one in marks}
+    issued = await books.invoices_issued_on(db, vendor_id, day)
+    elsewhere = [one for one in issued if one.id not in known]
+    strays = await _without_sale(db, vendor_id, elsewhere)
+    return books.check_day(
+        day,
+        sales,
+        [*marks, *strays],
+        is_required=await is_required(db, year),
+        now=now,
+    )
+
+
+async def is_required(db: AsyncSession, year: tax.TaxYear) -> bool:
+    """Whether every sale needs an invoice: registered, or above the free limit of the year.
+
+    Source: Decree 254/2026, Art. 6.1.d; Decree 141/2026, Art. 1.2.
+    """
+    if year.vendor.tax_id:
+        registration = await einvoice.registration_of(db, year.vendor.tax_id)
+        if registration is not None and registration.state == "accepted":
+            return True
+    told: meter.Meter = tax.meter_of(year)
+    return told.limit(LimitKind.FREE).passed_on is not None
+
+
+async def vendors_of(db: AsyncSession, day: date) -> list[tuple[UUID, str]]:
+    """Who sold anything on a day, by name."""
+    start, end = clock.day_bounds(day)
+    rows = await db.execute(_VENDORS, {"start": start, "end": end})
+    return [(row.id, row.name) for row in rows.all()]
+
+
+async def _sold(db: AsyncSession, vendor_id: UUID, day: date, now: datetime) -> list[books.Sold]:
+    start, end = clock.day_bounds(day)
+    rows = (await db.execute(_SALES, {"vendor_id": vendor_id, "start": start, "end": end})).all()
+    states = await payments.payment_states(db, [row.payment_id for row in rows if row.payment_id])
+    returned: dict[UUID, int] = {}
+    for one in await payments.refunds_done(db, vendor_id, start, max(end, now)):
+        key = one.payment_id or one.receipt_id  # a stand's sale has its receipt's id
+        returned[key] = returned.get(key, 0) + one.amount_vnd
+    return [
+        books.Sold(
+            id=row.id,
+            on=day,
+            amount_vnd=row.amount_vnd,
+            is_cash=row.method == "cash",
+            is_paid=row.state == "paid",
+            payment_state=states.get(row.payment_id, "") if row.payment_id else "settled",
+            returned_vnd=returned.get(row.payment_id or row.id, 0),
+        )
+        for row in rows
+        if row.state == "paid" or row.invoice_id or states.get(row.payment_id) == "settled"
+    ]
+
+
+async def _without_sale(
+    db: AsyncSession, vendor_id: UUID, marks: Sequence[books.InvoiceMark]
+) -> list[books.InvoiceMark]:
+    """Invoices of this day whose sale is not there; those of another day's sale are checked there."""
+    if not marks:
+        return []
+    ids = [one.subject_id for one in marks]
+    rows = await db.execute(_PRESENT, {"vendor_id": vendor_id, "ids": ids})
+    present = set(rows.scalars().all())
+    return [one for one in marks if one.subject_id not in present]
+
+
+_SALES = text("""
+SELECT id, amount_vnd, method, state, payment_id, invoice_id
+FROM market.sale
+WHERE vendor_id = :vendor_id AND sold_at >= :start AND sold_at < :end
+ORDER BY sold_at, id
+""")
+_PRESENT = text("SELECT id FROM market.sale WHERE vendor_id = :vendor_id AND id = ANY (:ids)")
+_VENDORS = text("""
+SELECT DISTINCT v.id, v.name FROM market.sale s JOIN market.vendor v ON v.id = s.vendor_id
+WHERE s.sold_at >= :start AND s.sold_at < :end AND s.state = 'paid'
+ORDER BY v.name, v.id
+""")

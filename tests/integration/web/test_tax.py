@@ -1,0 +1,158 @@
+"""The vendor's pages about tax: the meter, the mirror, the books, the evening's check."""
+
+from datetime import timedelta
+from io import BytesIO
+
+import pypdf
+import pytest
+from python_calamine import CalamineWorkbook
+
+import einvoice
+from market import clock
+
+
+@pytest.fixture
+async def sold(open_sale, notify, follow, as_, world) -> None:
+    """One sale by QR and one in cash."""
+    sale = await open_sale(amount_vnd=85_000)
+    await notify(sale["memo"], 85_000)
+    await open_sale(amount_vnd=40_000, method="cash")
+    await follow()
+
+
+async def page(as_, world, path: str, who: str = "vendor") -> str:
+    answer = await as_(who).get(
+        f"/ban-hang/{world.stall_id}/{path}", headers={"accept": "text/html"}
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.text.replace("\u00a0", " ")
+
+
+async def test_the_meter_counts_qr_and_cash_alike(sold, as_, world):
+    text = await page(as_, world, "thue")
+
+    assert "125.000 ₫" in text
+    assert "85.000 ₫" in text
+    assert "40.000 ₫" in text
+    assert "999.875.000 ₫" in text
+    assert "Không thay cho kê khai thuế" in text
+
+
+async def test_before_the_first_sale_the_meter_says_so(as_, world):
+    assert "Chưa bán lần nào trong năm" in await page(as_, world, "thue")
+    assert "Chưa có gì trong kỳ" in await page(as_, world, "so-sach")
+    assert "Ngày này không bán lần nào" in await page(as_, world, "doi-chieu")
+    assert "Không phải nộp" in await page(as_, world, "thue/so-sanh")
+
+
+async def test_the_mirror_shows_the_same_tax_for_cash_and_for_qr(sold, as_, world):
+    text = await page(as_, world, "thue/so-sanh?chi_phi=600tr&nhom=A12:production")
+
+    assert text.count("45.000 ₫") >= 2  # 3 % and 1.5 % of a million, in cash and by QR
+    assert "Không phải nộp" in text
+
+
+@pytest.mark.parametrize("typed", ["abc", "-5", "9" * 60])
+async def test_costs_that_are_no_amount_are_said_to_be_none(sold, as_, world, typed):
+    assert "Gõ số tiền bằng chữ số" in await page(as_, world, f"thue/so-sanh?chi_phi={typed}")
+
+
+@pytest.mark.parametrize(
+    "slug", ["s1a", "s2a", "s2b", "s2c", "s2d", "s2e", "tkn", "cnkd", "stk", "ddkd"]
+)
+async def test_every_book_and_draft_can_be_taken_away(sold, as_, world, slug):
+    year = clock.local_day(clock.now()).year
+    base = f"/ban-hang/{world.stall_id}/so-sach/{slug}/{year}"
+
+    printed = await as_("vendor").get(f"{base}/pdf")
+    workbook = await as_("vendor").get(f"{base}/xlsx")
+
+    text = "".join(one.extract_text() for one in pypdf.PdfReader(BytesIO(printed.content)).pages)
+    assert "Không thay cho kê khai thuế" in text
+    rows = (
+        CalamineWorkbook.from_filelike(BytesIO(workbook.content)).get_sheet_by_index(0).to_python()
+    )
+    assert any("Không thay cho kê khai thuế" in str(cell) for row in rows for cell in row)
+
+
+async def test_what_was_sold_stands_in_the_book(sold, as_, world):
+    answer = await as_("vendor").get(f"/ban-hang/{world.stall_id}/so-sach/s1a/2026/xlsx")
+
+    rows = CalamineWorkbook.from_filelike(BytesIO(answer.content)).get_sheet_by_index(0).to_python()
+    assert [row[3] for row in rows if row[0] == "Cộng"] == [125_000]
+
+
+@pytest.mark.parametrize("path", ["s9/2026/pdf", "s1a/2026/doc", "s1a/1999/pdf", "s1a/2026-Q9/pdf"])
+async def test_a_book_there_is_not_is_not_found(as_, world, path):
+    answer = await as_("vendor").get(f"/ban-hang/{world.stall_id}/so-sach/{path}")
+
+    assert answer.status_code == 404
+
+
+async def test_a_line_written_by_hand_counts_and_can_be_struck(as_, world, database):
+    base = f"/ban-hang/{world.stall_id}/so-sach"
+    line = {"kind": "platform_sale", "text": "Sàn ví dụ", "amount": "1tr2", "is_cash": "bank"}
+
+    written = await as_("vendor").post(base, data=line)
+
+    assert written.status_code == 303
+    assert "1.200.000 ₫" in await page(as_, world, "thue")
+    async with database.as_system() as db:
+        entries = await einvoice.books.entries_of(
+            db, world.vendor_id, clock.local_day(clock.now()), clock.local_day(clock.now())
+        )
+    await as_("vendor").post(f"{base}/{entries[0].id}/bo", data={})
+    assert "1.200.000 ₫" not in await page(as_, world, "thue")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"kind": "cost", "text": "", "amount": "5000"},
+        {"kind": "cost", "text": "x", "amount": "nhiều"},
+        {"kind": "bribe", "text": "x", "amount": "5000"},
+        {"kind": "goods", "text": "x", "amount": "5000", "goods": "Cam"},
+        {"kind": "goods", "text": "x", "amount": "5000", "goods": "Cam", "quantity": "NaN"},
+        {"kind": "cost", "text": "x", "amount": "5000", "on": "2999-01-01"},
+        {"kind": "cost", "text": "x", "amount": "5000", "on": "hôm qua"},
+    ],
+)
+async def test_a_line_that_cannot_stand_is_refused_with_a_sentence(as_, world, line):
+    answer = await as_("vendor").post(f"/ban-hang/{world.stall_id}/so-sach", data=line)
+
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "path", ["thue", "thue/so-sanh", "so-sach", "doi-chieu", "so-sach/s1a/2026/pdf"]
+)
+@pytest.mark.parametrize("who", ["other", "operator", "official", "clerk", "team"])
+async def test_nobody_but_the_owner_sees_them(sold, as_, world, path, who):
+    answer = await as_(who).get(f"/ban-hang/{world.stall_id}/{path}")
+
+    assert answer.status_code in {403, 404}
+
+
+async def test_the_evening_s_check_names_the_missing_invoices_and_their_fine(
+    sold, as_, world, database
+):
+    async with database.as_system() as db:
+        await einvoice.record_registration(
+            db, world.vendor_id, "038190000123", "Hộ kinh doanh vendor", "A1B2C", now=clock.now()
+        )
+
+    text = await page(as_, world, "doi-chieu")
+
+    assert "2 chỗ cần xem" in text
+    assert "Chưa lập hóa đơn" in text
+    assert "2.000.000 ₫" in text
+    assert "10.000.000 ₫" in text
+    yesterday = clock.local_day(clock.now()) - timedelta(days=1)
+    assert "không bán lần nào" in await page(as_, world, f"doi-chieu?ngay={yesterday}")
+
+
+async def test_who_need_not_invoice_misses_nothing(sold, as_, world):
+    text = await page(as_, world, "doi-chieu")
+
+    assert "Không có chỗ nào phải sửa" in text
+    assert "chưa bắt buộc" in text
