@@ -21,6 +21,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """How far the ledger's own proofs go; see docs/testing-the-ledger.md."""
     parser.addoption("--ledger-operations", type=int, default=6_000, help="asked of the ledger")
     parser.addoption("--ledger-faults", type=int, default=10, help="drawn in the storm")
+    parser.addoption(
+        "--races", type=int, default=50, help="for the last item; see docs/suspense.md"
+    )
     parser.addoption("--ledger-seed", type=int, help="replays a failure")
 
 

@@ -168,7 +168,10 @@ async def _ended(db: AsyncSession, first: Case, part: Part, now: datetime) -> Pa
     if payment is None or payment.owner_id != first.owner_id or payment.purpose == "test":
         raise PaymentUnknown(part.target_id or first.receipt_id)
     if payment.state in WAITING:
-        payment = await checkout.cancel_payment(db, payment.id, now=now)
+        try:
+            payment = await checkout.cancel_payment(db, payment.id, now=now)
+        except PaymentNotOpen as ended:  # it expired, or was settled, a moment ago
+            payment = msgspec.structs.replace(payment, state=PaymentState(ended.state))
     if payment.state is PaymentState.SETTLED:
         raise PaymentNotOpen(payment.id, payment.state)
     return payment
