@@ -16,7 +16,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Redirect, Template
 
 from market import clock, ids
-from market.simulators import bank_forms, bank_lists, partner
+from market.simulators import bank_forms, bank_links, bank_lists, partner
 from market.simulators.bank_book import (
     Account,
     Bank,
@@ -244,6 +244,7 @@ def create_app(config: BankConfig) -> Litestar:
     handlers = [
         home, scan, pay_page, pay, done, inside, again, control, set_forms, send_money,
         account_holder, open_accounts, open_account, *bank_lists.handlers,
+        *bank_links.handlers,
     ]  # fmt: skip
     provided = {"bank": Provide(lambda: bank, sync_to_thread=False)}
     return partner.app(handlers, provided, bank.notifier, bank.store)

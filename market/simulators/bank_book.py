@@ -40,7 +40,14 @@ CREATE TABLE IF NOT EXISTS transfer (
 CREATE TABLE IF NOT EXISTS told (
     form TEXT NOT NULL, transfer_id INTEGER NOT NULL, PRIMARY KEY (form, transfer_id)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS link (
+    order_code INTEGER PRIMARY KEY, amount_vnd INTEGER NOT NULL, description TEXT NOT NULL,
+    return_url TEXT NOT NULL, cancel_url TEXT NOT NULL, expired_at INTEGER,
+    created_at TEXT NOT NULL, canceled_at TEXT, reason TEXT
+);
 """
+LINK_PREFIX = "V3CHO"
+"""Virtual accounts of payment links: the prefix and the order's number."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,10 @@ class BankConfig:
     """The bearer key of SePay's list, and of its notices in the form sepay_key."""
     casso_secret: str = field(default=DEMO_SECRETS["casso"], repr=False)
     payos_secret: str = field(default=DEMO_SECRETS["payos"], repr=False)
+    payos_client_id: str = "demo_payos_client"
+    payos_api_key: str = field(default="demo_payos_key", repr=False)
+    payos_account: tuple[str, str, str] = ("970436", "9990001112223", "CHO 4.0")
+    """Bank, number and holder of the account that the payOS channel is linked to."""
     signed_secret: str = field(default=DEMO_SECRETS["signed"], repr=False)
     """Each signs notices and opens the list."""
     forms: tuple[str, ...] = ("sepay",)
@@ -163,7 +174,8 @@ class Bank:
                 made.amount_vnd, made.memo or "", made.from_name, now.isoformat(),
                 _compact(notice),
             )  # fmt: skip
-            for form in wanted.forms or self.forms:
+            forms = ("payos",) if notice["subAccount"] else self.forms
+            for form in wanted.forms or forms:
                 self._owe(form, number, notice)
         return notice
 
@@ -214,8 +226,8 @@ class Bank:
             "id": number,
             "gateway": banks.bank(made.bank_bin).short_name,
             "transactionDate": f"{local:%Y-%m-%d %H:%M:%S}",
-            "accountNumber": made.account_no,
-            "subAccount": None,
+            "accountNumber": self._main_account(made.account_no),
+            "subAccount": made.account_no if self.is_of_link(made.account_no) else None,
             "code": None,
             "content": content,
             "transferType": made.direction,
@@ -224,6 +236,18 @@ class Bank:
             "referenceCode": reference,
             "description": f"BankAPINotify {content}",
         }
+
+    def is_of_link(self, account_no: str) -> bool:
+        """Whether this is the virtual account of a payment link."""
+        number = account_no.removeprefix(LINK_PREFIX)
+        return (
+            number.isdigit()
+            and number != account_no
+            and bool(self.store.row("SELECT 1 FROM link WHERE order_code = ?", int(number)))
+        )
+
+    def _main_account(self, account_no: str) -> str:
+        return self.config.payos_account[1] if self.is_of_link(account_no) else account_no
 
     def _owe(self, form: str, number: int, notice: Mapping[str, Any]) -> None:
         body = _compact(notice)

@@ -127,16 +127,18 @@ def casso_data(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def payos_notice(told: Mapping[str, Any], secret: str) -> dict[str, Any]:
-    """As payOS writes it; it tells of money in alone."""
+    """As payOS writes it; it tells of money in alone. A link's virtual account ends with its order."""
+    virtual = told["subAccount"] or ""
+    order_code = int("".join(filter(str.isdigit, virtual[2:])) or told["id"])
     data = {
-        "orderCode": told["id"],
+        "orderCode": order_code,
         "amount": told["transferAmount"],
         "description": told["content"],
         "accountNumber": told["accountNumber"],
         "reference": told["referenceCode"],
         "transactionDateTime": told["transactionDate"],
         "currency": "VND",
-        "paymentLinkId": f"{told['id']:032x}",
+        "paymentLinkId": link_id(order_code),
         "code": "00",
         "desc": "success",
         "counterAccountBankId": None,
@@ -144,10 +146,15 @@ def payos_notice(told: Mapping[str, Any], secret: str) -> dict[str, Any]:
         "counterAccountName": None,
         "counterAccountNumber": None,
         "virtualAccountName": "",
-        "virtualAccountNumber": "",
+        "virtualAccountNumber": virtual,
     }
     signature = payos.sign(secret, data)
     return {"code": "00", "desc": "success", "success": True, "data": data, "signature": signature}
+
+
+def link_id(order_code: int) -> str:
+    """The id of an order's payment link."""
+    return f"{order_code:032x}"
 
 
 def signed_transfer(told: Mapping[str, Any]) -> dict[str, Any]:

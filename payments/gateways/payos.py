@@ -1,7 +1,7 @@
 """payOS: notices of its payment links, signed over their data.
 
-payOS has no list of an account's transfers; what its notices miss is found in another source that
-watches the account. Source: payOS webhook documentation and its official libraries, November 2026.
+payOS has no list of an account's transfers; what its notices miss is found by asking about the link
+(`payos_links`), or in another source that watches the account. Source: payOS webhook documentation and its official libraries, November 2026.
 """
 
 import hashlib
@@ -65,6 +65,20 @@ def sign(secret: str, data: Mapping[str, Any]) -> str:
     return _digest(secret, signed_text(data))
 
 
+def signed_text_fits(secrets: Secrets, data: Mapping[str, Any], signature: str) -> bool:
+    """Whether one of the secrets signed this data; False also where nobody can have signed it."""
+    try:
+        text = signed_text(data)
+        return secrets.matches(signature, lambda secret: _digest(secret, text))
+    except (ValueError, RecursionError):  # half a surrogate pair, endless depth
+        return False
+
+
+def provider_id_of(link_id: str, reference: str, occurred: str) -> str:
+    """A movement's id: one link may be paid in parts, so its own id does not name one."""
+    return f"{link_id}:{reference or occurred}"
+
+
 @dataclass(frozen=True, slots=True)
 class PayOSGateway:
     """Notices of one payOS channel. The signature has no time: a repeat is known by its ids."""
@@ -94,12 +108,7 @@ class PayOSGateway:
         return refused(error, {"success": False})
 
     def _verify_signature(self, told: _Notice) -> None:
-        try:
-            text = signed_text(told.data)
-            genuine = self.secrets.matches(told.signature, lambda secret: _digest(secret, text))
-        except (ValueError, RecursionError) as wrong:  # half a surrogate pair, endless depth
-            raise NoticeForged(self.name, "Nobody can have signed this.") from wrong
-        if not genuine:
+        if not signed_text_fits(self.secrets, told.data, told.signature):
             raise NoticeForged(self.name, "The signature does not fit the data.")
 
     def _confirmation(self, data: _Data, now: datetime) -> Confirmation:
@@ -109,8 +118,7 @@ class PayOSGateway:
         reference = (data.reference or "").strip()
         return Confirmation(
             gateway=self.name,
-            # One link may be paid in parts: its id alone does not name a movement.
-            provider_id=f"{data.payment_link_id}:{reference or data.transaction_date_time}",
+            provider_id=provider_id_of(data.payment_link_id, reference, data.transaction_date_time),
             amount_vnd=amount_vnd,
             occurred_at=wire.instant(self.name, data.transaction_date_time, now),
             succeeded=data.code == PAID,
