@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from market import clock
+from market import clock, outbox
 from market.errors import InvoiceNotPossible
 from market.flows import invoice
 from market.flows.context import Context
@@ -52,3 +52,29 @@ async def _uninvoiced(db: AsyncSession, until: datetime) -> list[UUID]:
     vendors = [one for one in wish if await invoice.is_possible(db, one, "day_end")]
     given = {"since": until - LOOKED_BACK, "until": until, "most": AT_ONCE_MAX}
     return list((await db.execute(_UNINVOICED, {**given, "vendors": vendors})).scalars())
+
+
+# ── By hand, before the day is over ─────────────────────────────────────────────────────────────
+
+_OF_STALL = text("""
+SELECT s.id FROM market.sale s
+WHERE s.stall_id = :stall_id AND s.state = 'paid' AND s.invoice_id IS NULL
+  AND s.sold_at >= :since AND s.sold_at < :until
+ORDER BY s.paid_at, s.id LIMIT :most
+""")
+
+
+async def uninvoiced(
+    db: AsyncSession, stall_id: UUID, since: datetime, until: datetime
+) -> list[UUID]:
+    """Paid sales of a stall without an invoice, at most 500, the first paid first."""
+    given = {"stall_id": stall_id, "since": since, "until": until, "most": AT_ONCE_MAX}
+    return list((await db.execute(_OF_STALL, given)).scalars())
+
+
+async def issue_rest(
+    db: AsyncSession, stall_id: UUID, since: datetime, until: datetime, *, now: datetime
+) -> None:
+    """Each of them is invoiced soon, by a worker."""
+    for sale_id in await uninvoiced(db, stall_id, since, until):
+        await outbox.enqueue(db, "issue_invoice", {"sale_id": str(sale_id)}, now=now)

@@ -1,24 +1,27 @@
-"""E-invoices: one tap at the till, the lookup page behind the printed QR, the original to keep."""
+"""The vendor's invoices: one tap at the till, the day by state, what went wrong and what to do."""
 
-from datetime import datetime
-from typing import Annotated, Any
+from datetime import date, datetime, timedelta
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Response, get, post
+from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.enums import RequestEncodingType
-from litestar.params import Body, FromPath, FromQuery
+from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect, Template
 from msgspec import Struct
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 import einvoice
-from market import ids, sales
+from market import clock, corrections, sales
 from market.db import Database, Viewer
 from market.errors import NotFound
+from market.flows import day_end
 from market.flows import invoice as invoice_flow
-from market.settings import Settings
-from market.web import auth
+from market.web import auth, invoice_words
 from market.web.errors import documented
+
+OVERDUE_SHOWN = timedelta(days=30)
+"""Invoices that are not accepted and older than today are told of for so long."""
 
 
 class IssuedView(Struct, frozen=True):
@@ -30,16 +33,6 @@ class IssuedView(Struct, frozen=True):
     number: int
     symbol: str
     lookup_url: str
-
-
-class NamedBuyer(Struct, frozen=True, kw_only=True):
-    """Who wants the invoice in their name."""
-
-    name: str = ""
-    tax_id: str = ""
-    personal_id: str = ""
-    address: str = ""
-    phone: str = ""
 
 
 @post(
@@ -64,88 +57,133 @@ async def issue_invoice(
     return IssuedView(issued.id, data["state"], data["number"], data["symbol"], data["lookup_url"])
 
 
-@get("/hd/{code:str}", include_in_schema=False)
-async def lookup_page(code: FromPath[str], database: NamedDependency[Database]) -> Template:
-    """The invoice, its state at the tax authority, and its original to download."""
-    issued = await _found(database, code)
-    context = {
-        "issued": issued,
-        "invoice": issued.invoice,
-        "code": code,
-        "seal": _seal_of(issued),
-        "may_name": issued.correction == "" and issued.kind == "original",
-    }
-    return Template("invoice.html", context=context)
+# ── The vendor's screens ────────────────────────────────────────────────────────────────────────
 
 
-@get("/hd/{code:str}/xml", include_in_schema=False)
-async def lookup_xml(code: FromPath[str], database: NamedDependency[Database]) -> Response[bytes]:
-    """The original, byte for byte."""
-    issued = await _found(database, code)
-    return _file(einvoice.xml_of(issued), "application/xml", f"{issued.lookup_code}.xml")
+async def own_stall(db: AsyncSession, stall_id: UUID) -> tuple[sales.StallPlace, UUID]:
+    """A stall and its vendor. Raises: NotFound where nobody sells."""
+    stall = await sales.stall_place(db, stall_id)
+    if stall.vendor_id is None:
+        raise NotFound("stall", stall_id)
+    return stall, stall.vendor_id
 
 
-@get("/hd/{code:str}/pdf", include_in_schema=False)
-async def lookup_pdf(
-    code: FromPath[str],
-    database: NamedDependency[Database],
-    settings: NamedDependency[Settings],
-    kho: FromQuery[str] = "a4",
-) -> Response[bytes]:
-    """The page to print; `kho` is a4 or k80 (an 80 mm roll)."""
-    issued = await _found(database, code)
-    url = f"{settings.base_url}/hd/{issued.lookup_code}"
-    size = einvoice.ROLL_80 if kho == "k80" else einvoice.A4
-    return _file(
-        einvoice.pdf_of(issued, size, lookup_url=url),
-        "application/pdf",
-        f"{issued.lookup_code}.pdf",
-    )
-
-
-@post("/hd/{code:str}/ten", include_in_schema=False, status_code=303)
-async def name_buyer(
-    code: FromPath[str],
-    data: Annotated[NamedBuyer, Body(media_type=RequestEncodingType.URL_ENCODED)],
-    database: NamedDependency[Database],
-    now: NamedDependency[datetime],
-) -> Redirect:
-    """Who holds the receipt may ask on the same day for the invoice in their name: a replacement."""
-    issued = await _found(database, code)
-    buyer = einvoice.Buyer(
-        name=data.name,
-        tax_id=data.tax_id,
-        personal_id=data.personal_id,
-        address=data.address,
-        phone=data.phone,
-    )
-    async with database.as_system() as db:
-        named = await invoice_flow.name_buyer(db, issued, buyer, new_id=ids.new(), now=now)
-    return Redirect(f"/hd/{named.lookup_code}", status_code=303)
-
-
-async def _found(database: Database, code: str) -> einvoice.IssuedInvoice:
-    async with database.as_system() as db:
-        issued = await einvoice.invoice_by_lookup(db, code)
-    if issued is None:
-        raise NotFound("invoice", code)
+async def own_invoice(
+    db: AsyncSession, invoice_id: UUID, vendor_id: UUID
+) -> einvoice.IssuedInvoice:
+    """One's own invoice. Raises: NotFound."""
+    issued = await einvoice.invoice_by_id(db, invoice_id)
+    if issued is None or issued.owner_id != vendor_id:
+        raise NotFound("invoice", invoice_id)
     return issued
 
 
-def _seal_of(issued: einvoice.IssuedInvoice) -> dict[str, Any]:
-    """Whether the original carries a signature, and whether it is right."""
-    if b"<SignatureValue" not in issued.xml:
-        return {"is_signed": False}
-    try:
-        sealed = einvoice.verify(issued.xml, einvoice.SELLER)
-    except einvoice.EInvoiceError as wrong:
-        return {"is_signed": True, "is_right": False, "reason": str(wrong)}
-    return {"is_signed": True, "is_right": True, "signed_at": sealed.signed_at}
+@get("/ban-hang/{stall_id:uuid}/hoa-don", guards=[auth.vendor_of_stall], include_in_schema=False)
+async def day_page(
+    stall_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    viewer: NamedDependency[Viewer],
+    now: NamedDependency[datetime],
+    ngay: Annotated[date | None, QueryParameter()] = None,
+) -> Template:
+    """A day's invoices: how many stand where, what needs the vendor first."""
+    today = clock.local_day(now)
+    day = min(ngay or today, today)
+    since, until = clock.day_bounds(day)
+    async with database.as_viewer(viewer) as db:
+        stall, vendor_id = await own_stall(db, stall_id)
+        counts = await einvoice.counts_by_state(db, vendor_id, since, until)
+        start = clock.day_bounds(today)[0]
+        older = await einvoice.counts_by_state(db, vendor_id, start - OVERDUE_SHOWN, start)
+        listed = await einvoice.standings(db, vendor_id, since, until)
+        missing = await day_end.uninvoiced(db, stall_id, since, until)
+        may_invoice = await invoice_flow.is_possible(db, vendor_id, stall.invoice_mode)
+        to_do = await corrections.to_do(db, vendor_id)
+    context = {
+        "stall": stall,
+        "day": day,
+        "before": day - timedelta(days=1),
+        "after": day + timedelta(days=1) if day < today else None,
+        "accepted": counts.get("accepted", 0),
+        "waiting": counts.get("numbered", 0) + counts.get("sent", 0),
+        "rejected": counts.get("rejected", 0),
+        "overdue": older.get("numbered", 0) + older.get("sent", 0) + older.get("rejected", 0),
+        "missing": missing,
+        "may_invoice": may_invoice,
+        "to_do": to_do,
+        "invoices": [(one, invoice_words.told(one.reasons)) for one in listed],
+    }
+    return Template("invoices_day.html", context=context)
 
 
-def _file(content: bytes, media_type: str, name: str) -> Response[bytes]:
-    headers = {"content-disposition": f'inline; filename="{name}"', "cache-control": "private"}
-    return Response(content, media_type=media_type, headers=headers)
+@post(
+    "/ban-hang/{stall_id:uuid}/hoa-don/lap-het",
+    guards=[auth.owner_of_stall],
+    include_in_schema=False,
+    status_code=303,
+)
+async def issue_the_rest(
+    stall_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    viewer: NamedDependency[Viewer],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """Today's paid sales without an invoice get one, by a worker; the page shows how many are left."""
+    since, until = clock.day_bounds(clock.local_day(now))
+    async with database.as_viewer(viewer) as db:
+        await own_stall(db, stall_id)
+    async with database.as_system() as db:
+        await day_end.issue_rest(db, stall_id, since, until, now=now)
+    return Redirect(f"/ban-hang/{stall_id}/hoa-don", status_code=303)
 
 
-routers = [issue_invoice, lookup_page, lookup_xml, lookup_pdf, name_buyer]
+@get(
+    "/ban-hang/{stall_id:uuid}/hoa-don/{invoice_id:uuid}",
+    guards=[auth.vendor_of_stall],
+    include_in_schema=False,
+)
+async def own_page(
+    stall_id: FromPath[UUID],
+    invoice_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    viewer: NamedDependency[Viewer],
+) -> Template:
+    """One invoice as its seller sees it: where it stands, what corrected it, what to do."""
+    async with database.as_viewer(viewer) as db:
+        stall, vendor_id = await own_stall(db, stall_id)
+        issued = await own_invoice(db, invoice_id, vendor_id)
+        before = issued.corrects_id and await einvoice.invoice_by_id(db, issued.corrects_id)
+        context = {
+            "stall": stall,
+            "issued": issued,
+            "invoice": issued.invoice,
+            "before": before,
+            "successors": await einvoice.successors(db, invoice_id),
+            "corrections": await corrections.corrections_of(db, invoice_id),
+            "told": invoice_words.told(issued.reasons),
+        }
+    return Template("invoice_own.html", context=context)
+
+
+@post(
+    "/ban-hang/{stall_id:uuid}/hoa-don/{invoice_id:uuid}/gui-lai",
+    guards=[auth.owner_of_stall],
+    include_in_schema=False,
+    status_code=303,
+)
+async def send_again(
+    stall_id: FromPath[UUID],
+    invoice_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    viewer: NamedDependency[Viewer],
+) -> Redirect:
+    """A refused invoice goes out again in a new message, under its own number."""
+    async with database.as_viewer(viewer) as db:
+        _, vendor_id = await own_stall(db, stall_id)
+        await own_invoice(db, invoice_id, vendor_id)
+    async with database.as_system() as db:
+        await einvoice.resubmit(db, invoice_id)
+    return Redirect(f"/ban-hang/{stall_id}/hoa-don/{invoice_id}", status_code=303)
+
+
+routers = [issue_invoice, day_page, issue_the_rest, own_page, send_again]

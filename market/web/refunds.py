@@ -15,8 +15,9 @@ from msgspec import Meta, Struct
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+import einvoice
 import payments
-from market import ids, people, sales
+from market import corrections, ids, people, sales
 from market.db import Database, Viewer
 from market.errors import NotFound, SaleNotPaid
 from market.flows import acquired, refunds
@@ -206,10 +207,14 @@ async def one_page(
     async with database.as_viewer(viewer) as db:
         refund = await _refund(db, refund_id, sale_id)
         stall = await sales.stall_place(db, stall_id)
+        correction = await corrections.of_refund(db, refund_id)
+        corrected = correction and await einvoice.invoice_by_id(db, correction.id)
     context = {
         "stall": stall,
         "sale_id": sale_id,
         "refund": refund,
+        "correction": correction,
+        "correction_invoice": corrected,
         "why": WHY,
         "bank": banks.bank(refund.to_bank_bin).short_name if refund.to_bank_bin else "",
         "qr_svg": _transfer_code(refund),

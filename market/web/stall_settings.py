@@ -25,7 +25,7 @@ from market.tables import StallRow, VendorRow
 from market.web import auth
 
 INVOICES = "invoices"
-MODES = ("off", "on_request", "each_sale")
+MODES = ("off", "on_request", "each_sale", "day_end")
 ROUNDINGS_VND = (1, 500, 1_000)
 
 
