@@ -1,7 +1,7 @@
 """What a tax authority checks in a message, for the simulator and for tests. Pure.
 
-Registrations (100), invoices for a code (200, 201), without code (203), of cash registers (206), error
-notices (300, 303).
+Registrations (100), invoices for a code (200, 201), without code (203), of cash registers (206); `desk` has
+the others (101, 106, 300, 303, 400).
 
 The authority's own error codes are not published; these are ours: K0xx the message, K1xx the
 invoice, K2xx the registration. A 204 on a package does not name the faulty invoice, as the real one
@@ -14,10 +14,11 @@ from dataclasses import replace
 
 from lxml import etree
 
-from einvoice import document, envelope, notices, rules, seal, validity
+from einvoice import desk, document, envelope, rules, seal, validity
 from einvoice.envelope import Header, Message, Reason
 from einvoice.errors import (
     CodeInvalid,
+    DelegationMissing,
     DocumentInvalid,
     EInvoiceError,
     FieldInvalid,
@@ -26,6 +27,7 @@ from einvoice.errors import (
     TaxIdInvalid,
     TotalsWrong,
 )
+from einvoice.forms import forms_of
 from einvoice.identifiers import (
     AUTHORITY,
     checked_code,
@@ -41,6 +43,7 @@ from einvoice.memory import (
     KnownInvoice,
     KnownSeller,
     Office,
+    no_prefix,
 )
 from einvoice.seal import VIETNAM, Sealed
 
@@ -64,8 +67,8 @@ def check_message(body: bytes, known: Known, office: Office) -> Answer:
     received = _technical(header, office, ())
     if header.kind == envelope.REGISTER:
         return _registration(root, request, known, office, received, digest)
-    if header.kind in (notices.ERROR, notices.ERROR_AT_TILL):
-        return _error_notice(root, request, known, office, received, digest)
+    if header.kind in desk.HANDLERS:
+        return desk.answer(root, request, known, office, received, digest)
     return _package(root, request, known, office, received, digest)
 
 
@@ -81,7 +84,8 @@ def _repeated(
 
 _HANDLED = {
     *(envelope.REGISTER, envelope.FOR_A_CODE, envelope.FOR_A_CODE_ONCE, envelope.WITHOUT_CODE),
-    *(envelope.CASH_REGISTER_INVOICES, notices.ERROR, notices.ERROR_AT_TILL),
+    envelope.CASH_REGISTER_INVOICES,
+    *desk.HANDLERS,
 }
 
 
@@ -145,8 +149,10 @@ def _registration(
     seller = None
     if not reasons:
         before = known.seller(tax_id)
-        prefix = before.code_prefix if before else known.fresh_prefix(tax_id)
-        seller = KnownSeller(tax_id, name, prefix, before.suspended if before else False)
+        has_prefix = before is not None and before.code_prefix != no_prefix(tax_id)
+        prefix = before.code_prefix if before and has_prefix else known.fresh_prefix(tax_id)
+        asked = tuple(sorted(one.value for one in forms_of(request)))
+        seller = KnownSeller(tax_id, name, prefix, before.suspended if before else False, asked)
     taken = envelope.registration_received(
         _reply_header(header, envelope.REGISTRATION_RECEIVED, office),
         tax_id,
@@ -178,7 +184,7 @@ def _package(
     header = request.header
     seller = known.seller(header.tax_id)
     invoices: list[KnownInvoice] = []
-    result, reasons = _package_reasons(root, header, seller)
+    result, reasons = _package_reasons(root, header, seller, known, office)
     if not reasons:
         assert seller is not None
         result, reasons, invoices = _invoices(request, seller, known, office)
@@ -221,11 +227,11 @@ def _with_code(
 
 
 def _package_reasons(
-    root: etree._Element, header: Header, seller: KnownSeller | None
+    root: etree._Element, header: Header, seller: KnownSeller | None, known: Known, office: Office
 ) -> tuple[int, tuple[Reason, ...]]:
     try:
         if header.kind == envelope.CASH_REGISTER_INVOICES:
-            _sealed(root, seal.MESSAGE, header.tax_id)
+            desk.sealed_for(root, header.tax_id, known, office)
     except (SealInvalid, DocumentInvalid) as error:
         reason = Reason("K008", f"Chữ ký số không hợp lệ: {error}", "Ký lại bằng đúng chứng thư.")
         return envelope.OTHER, (reason,)
@@ -234,6 +240,9 @@ def _package_reasons(
         return envelope.OTHER, (reason,)
     if seller.suspended:
         reason = Reason("K102", "Người bán đang ngừng sử dụng hóa đơn.", "Liên hệ cơ quan thuế.")
+        return envelope.OTHER, (reason,)
+    if seller.forms and desk.FORMS[header.kind] not in seller.forms:
+        reason = Reason("K103", "Chưa đăng ký hình thức hóa đơn này.", "Đăng ký thay đổi trước.")
         return envelope.OTHER, (reason,)
     return envelope.VALID, ()
 
@@ -310,7 +319,8 @@ def _check_invoice(
         raise FieldInvalid("issued_on", "it is in the future")
     if bool(said.code) != at_till:
         raise CodeInvalid("code of this kind of invoice", said.code)
-    if at_till and prefix_in(checked_code(said.code)) != seller.code_prefix:
+    holder = desk.issuer_of(said, seller, known)
+    if at_till and prefix_in(checked_code(said.code)) != holder.code_prefix:
         raise CodeInvalid("code of this seller", said.code)
     before = known.invoice(one.key)
     if before is not None and before.digest != one.digest:
@@ -343,43 +353,6 @@ def _sealed_invoice(request: Message, element: etree._Element, said: Invoice) ->
         raise SealInvalid("holder", f"the certificate is of {sealed.tax_id or 'nobody'}")
 
 
-# ── Error notices ───────────────────────────────────────────────────────────────────────────────
-
-
-def _error_notice(
-    root: etree._Element,
-    request: Message,
-    known: Known,
-    office: Office,
-    received: bytes,
-    digest: str,
-) -> Answer:
-    header = request.header
-    try:
-        place = seal.Place("DLieu/TBao/DSCKS/NNT", ("DLieu/TBao/DLTBao",))
-        _sealed(root, place, header.tax_id)
-        asked = notices.read_error_notice(request)
-    except (SealInvalid, DocumentInvalid) as error:
-        reason = Reason("K008", f"Thông báo sai sót không hợp lệ: {error}"[:255], "Lập lại.")
-        return Answer(_technical(header, office, (reason,)), (), header.code, digest)
-    results = [_notice_result(one, asked.tax_id, known) for one in asked.invoices]
-    reply_header = _reply_header(header, notices.RESULT, office)
-    reply = notices.result_message(reply_header, asked, results, office.signer, office.now)
-    return Answer(received, (reply,), header.code, digest)
-
-
-def _notice_result(one: notices.WrongInvoice, tax_id: str, known: Known) -> notices.NoticeResult:
-    reasons = []
-    named = (one.template, one.symbol, one.number)
-    if one.kind is notices.NoticeKind.CANCELS:
-        reasons.append(Reason("K301", "Không còn hình thức hủy hóa đơn.", "Điều chỉnh, thay thế."))
-    if not re.fullmatch(r"[0-9]{1,2}/[0-9]{1,8}", f"{one.template}/{one.number}") or (
-        known.invoice((tax_id, int(one.template), one.symbol, int(one.number))) is None
-    ):
-        reasons.append(Reason("K302", "Hóa đơn này không có ở cơ quan thuế.", "Kiểm tra số."))
-    return notices.NoticeResult(*named, not reasons, tuple(reasons))
-
-
 def _sealed(root: etree._Element, place: seal.Place, tax_id: str) -> Sealed:
     sealed = seal.verify_in(root, place)
     if sealed.tax_id != tax_id:
@@ -397,6 +370,7 @@ def reason_for(error: EInvoiceError) -> Reason:
         FieldInvalid: ("K114", "Kiểm tra nội dung hóa đơn."),
         DocumentInvalid: ("K115", "Kiểm tra cấu trúc hóa đơn."),
         SealInvalid: ("K116", "Ký lại hóa đơn bằng đúng chứng thư."),
+        DelegationMissing: ("K117", "Đăng ký ủy nhiệm trước khi lập hóa đơn thay."),
     }
     code, remedy = codes.get(type(error), ("K199", "Kiểm tra lại hóa đơn."))
     return Reason(code, str(error)[:255], remedy)

@@ -10,7 +10,7 @@ from enum import IntEnum, StrEnum
 from cryptography import x509
 
 from einvoice import seal
-from einvoice.envelope import REGISTER, Header, message, read_message, written_time
+from einvoice.envelope import REGISTER, Header, Message, message, read_message, written_time
 from einvoice.invoice import Seller
 from einvoice.keys import Signer
 from einvoice.markup import needed, tag, text_at, text_tag
@@ -135,7 +135,12 @@ def _form_body(form: Registration, certificate: x509.Certificate) -> str:
 # ── Reading ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def forms_in(body: bytes) -> frozenset[Form]:
+def forms_of(request: Message) -> frozenset[Form]:
     """The forms of invoice a message 100 asks for. Raises: DocumentInvalid."""
-    boxes = needed(read_message(body).data, "TKhai/DLTKhai/NDTKhai/HTHDon")
+    boxes = needed(request.data, "TKhai/DLTKhai/NDTKhai/HTHDon")
     return frozenset(one for one in Form if text_at(boxes, one.value) == "1")
+
+
+def forms_in(body: bytes) -> frozenset[Form]:
+    """The same of its bytes. Raises: DocumentInvalid."""
+    return forms_of(read_message(body))

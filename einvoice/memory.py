@@ -1,8 +1,8 @@
 """What a tax authority remembers, and what it answers: plain values for `checks`. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -21,6 +21,26 @@ class KnownSeller:
     name: str
     code_prefix: str
     suspended: bool = False
+    forms: tuple[str, ...] = ()
+    """HTHDon: the forms of invoice it may send, by tag; nothing named means any."""
+
+
+@dataclass(frozen=True)
+class KnownDelegation:
+    """A contract the authority has accepted: who issues for whom, in which series, how long."""
+
+    tax_id: str
+    name: str
+    delegate_tax_id: str
+    template: int
+    letters: str
+    valid_from: date
+    valid_to: date
+
+    @property
+    def seller(self) -> KnownSeller:
+        """The seller as far as it is known by this: it has no code prefix of its own."""
+        return KnownSeller(self.tax_id, self.name, no_prefix(self.tax_id))
 
 
 @dataclass(frozen=True)
@@ -58,6 +78,9 @@ class Known(Protocol):
     def correction_of(self, key: InvoiceKey) -> Method | None:
         """How this invoice was corrected before."""
 
+    def delegations(self, tax_id: str, delegate_tax_id: str) -> Sequence[KnownDelegation]:
+        """Accepted contracts between these two."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -72,6 +95,12 @@ class Answer:
     is_repeat: bool = False
     seller: KnownSeller | None = None
     invoices: tuple[KnownInvoice, ...] = ()
+    delegations: tuple[KnownDelegation, ...] = ()
+
+
+def no_prefix(tax_id: str) -> str:
+    """What stands for the code prefix of who has none; no code begins with it."""
+    return f"-{tax_id}"
 
 
 @dataclass(frozen=True)
@@ -90,6 +119,7 @@ class MemoryKnown:
     answers: dict[str, tuple[str, tuple[bytes, ...]]] = field(default_factory=dict)
     sellers: dict[str, KnownSeller] = field(default_factory=dict)
     invoices: dict[InvoiceKey, KnownInvoice] = field(default_factory=dict)
+    contracts: list[KnownDelegation] = field(default_factory=list)
 
     def answer_to(self, code: str) -> tuple[str, tuple[bytes, ...]] | None:
         """See Known."""
@@ -115,10 +145,18 @@ class MemoryKnown:
         """See Known."""
         return next((one.method for one in self.invoices.values() if one.corrects == key), None)
 
+    def delegations(self, tax_id: str, delegate_tax_id: str) -> list[KnownDelegation]:
+        """See Known."""
+        between = (tax_id, delegate_tax_id)
+        return [one for one in self.contracts if (one.tax_id, one.delegate_tax_id) == between]
+
     def remember(self, answer: Answer) -> None:
         """Keep what an answer implies."""
         if answer.code and not answer.is_repeat:
             self.answers[answer.code] = (answer.digest, (answer.immediate, *answer.later))
         if answer.seller is not None:
             self.sellers[answer.seller.tax_id] = answer.seller
+        for one in answer.delegations:
+            self.sellers.setdefault(one.tax_id, one.seller)
+            self.contracts.append(one)
         self.invoices.update({one.key: one for one in answer.invoices})

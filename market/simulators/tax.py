@@ -5,9 +5,7 @@ in the order they came out). With `push` every notice is also sent to {market_ur
 """
 
 import base64
-import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,15 +20,15 @@ from litestar.exceptions import ClientException, NotFoundException
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Redirect, Template
 
-from einvoice import checks, envelope, findings, keys, memory
+from einvoice import checks, demands, envelope, keys, memory, rules
 from einvoice.errors import TaxIdInvalid
-from einvoice.identifiers import tax_id_of
-from einvoice.invoice import Method
+from einvoice.identifiers import AUTHORITY, message_code, tax_id_of
 from market import clock, ids
 from market.simulators import partner
 from market.simulators.faults import Faults
 from market.simulators.notifier import Answered, Delivery, Notifier
 from market.simulators.state import Store
+from market.simulators.tax_memory import SCHEMA, Memory
 
 AUTHORITY_TAX_ID = "0100000000"
 AUTHORITY_NAME = "CỤC THUẾ (MÔ PHỎNG)"
@@ -40,31 +38,6 @@ FAULTS = ("down", "lose", "silent", "drop", "double", "delay", "delay_s", "reord
 """down: 503 · lose: taken in, but the connection gives no 999 · silent: the 999 comes with the
 notices · drop: the notices are never sent · double: sent twice · delay: late · reorder: notices in
 reverse order."""
-PREFIX_LETTERS = "ABCDEGHKLMNPQRSTUVXY0123456789"
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS message (
-    code TEXT PRIMARY KEY, digest TEXT NOT NULL, kind INTEGER NOT NULL, tax_id TEXT NOT NULL,
-    count INTEGER NOT NULL, at TEXT NOT NULL, times INTEGER NOT NULL DEFAULT 1,
-    result TEXT NOT NULL, body BLOB NOT NULL, replies TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS seller (
-    tax_id TEXT PRIMARY KEY, name TEXT NOT NULL, prefix TEXT NOT NULL UNIQUE,
-    suspended INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE IF NOT EXISTS invoice (
-    tax_id TEXT NOT NULL, template INTEGER NOT NULL, symbol TEXT NOT NULL, number INTEGER NOT NULL,
-    digest TEXT NOT NULL, code TEXT NOT NULL UNIQUE, payable_vnd INTEGER NOT NULL,
-    corrects TEXT NOT NULL, method INTEGER NOT NULL, late INTEGER NOT NULL, at TEXT NOT NULL,
-    PRIMARY KEY (tax_id, template, symbol, number)
-);
-CREATE INDEX IF NOT EXISTS invoice_corrects ON invoice (corrects) WHERE corrects <> '';
-CREATE TABLE IF NOT EXISTS queued (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT NOT NULL, xml BLOB NOT NULL, due REAL NOT NULL
-);
-CREATE TABLE IF NOT EXISTS reply (
-    position INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT NOT NULL, xml BLOB NOT NULL
-);
-"""
 
 
 @dataclass(frozen=True)
@@ -79,6 +52,26 @@ class TaxConfig:
     delay_s: float = 0.5
     """How long a check takes."""
     seed: int = 0
+    now: Callable[[], datetime] = clock.now
+    """Its clock; tests move it."""
+
+
+class AskReview(msgspec.Struct):
+    """An invoice the authority wants reviewed."""
+
+    tax_id: str
+    template: int
+    symbol: str
+    number: int
+    why: str = "Số tiền trên hóa đơn khác số tiền người mua đã kê khai."
+    days: int = 2
+
+
+class EndService(msgspec.Struct):
+    """The free period of a seller ends, or it may not use this kind."""
+
+    tax_id: str
+    reason: int = demands.FREE_PERIOD_OVER
 
 
 class NewSeller(msgspec.Struct):
@@ -88,117 +81,17 @@ class NewSeller(msgspec.Struct):
     name: str
 
 
-class Memory:
-    """What the authority remembers: `memory.Known` on its sqlite3 file."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def answer_to(self, code: str) -> tuple[str, tuple[bytes, ...]] | None:
-        """See memory.Known."""
-        row = self._store.row("SELECT digest, replies FROM message WHERE code = ?", code)
-        if row is None:
-            return None
-        return row["digest"], tuple(base64.b64decode(one) for one in json.loads(row["replies"]))
-
-    def seller(self, tax_id: str) -> memory.KnownSeller | None:
-        """See memory.Known."""
-        row = self._store.row("SELECT * FROM seller WHERE tax_id = ?", tax_id)
-        if row is None:
-            return None
-        return memory.KnownSeller(row["tax_id"], row["name"], row["prefix"], bool(row["suspended"]))
-
-    def fresh_prefix(self, tax_id: str) -> str:
-        """See memory.Known; the same for the same tax id unless somebody has it."""
-        for attempt in range(1_000):
-            number = int.from_bytes(hashlib.sha256(f"{tax_id}/{attempt}".encode()).digest()[:8])
-            base = len(PREFIX_LETTERS)
-            prefix = "".join(PREFIX_LETTERS[number // base**place % base] for place in range(5))
-            if self._store.row("SELECT 1 FROM seller WHERE prefix = ?", prefix) is None:
-                return prefix
-        raise AssertionError("no prefix is free")
-
-    def invoice(self, key: memory.InvoiceKey) -> memory.KnownInvoice | None:
-        """See memory.Known."""
-        row = self._store.row(
-            "SELECT * FROM invoice WHERE tax_id = ? AND template = ? AND symbol = ? AND number = ?",
-            *key,
-        )
-        if row is None:
-            return None
-        return memory.KnownInvoice(key, row["digest"], row["code"], row["payable_vnd"])
-
-    def holder_of_code(self, code: str) -> memory.InvoiceKey | None:
-        """See memory.Known."""
-        row = self._store.row("SELECT * FROM invoice WHERE code = ?", code)
-        if row is None:
-            return None
-        return row["tax_id"], row["template"], row["symbol"], row["number"]
-
-    def correction_of(self, key: memory.InvoiceKey) -> Method | None:
-        """See memory.Known."""
-        row = self._store.row("SELECT method FROM invoice WHERE corrects = ?", json.dumps(key))
-        return None if row is None else Method(row["method"])
-
-    def remember(self, answer: memory.Answer, body: bytes, now: datetime) -> None:
-        """Keep the message, its answer and what was accepted by it, or count its repetition."""
-        with self._store.transaction():
-            if answer.seller is not None:
-                self.admit(answer.seller)
-            for one in answer.invoices:
-                self._keep(one, now)
-            if answer.is_repeat:
-                self._store.run("UPDATE message SET times = times + 1 WHERE code = ?", answer.code)
-            elif answer.code:
-                self._keep_message(answer, body, now)
-
-    def admit(self, seller: memory.KnownSeller) -> None:
-        """Make a seller known; again with another name renames."""
-        self._store.run(
-            "INSERT INTO seller (tax_id, name, prefix, suspended) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (tax_id) DO UPDATE SET name = excluded.name",
-            seller.tax_id, seller.name, seller.code_prefix, int(seller.suspended),
-        )  # fmt: skip
-
-    def _keep(self, one: memory.KnownInvoice, now: datetime) -> None:
-        self._store.run(
-            "INSERT INTO invoice VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            *one.key, one.digest, one.code or _no_code(one.key), one.payable_vnd,
-            json.dumps(one.corrects) if one.corrects else "", int(one.method or 0),
-            int(one.is_late), now.isoformat(),
-        )  # fmt: skip
-
-    def _keep_message(self, answer: memory.Answer, body: bytes, now: datetime) -> None:
-        header = envelope.read_message(body).header
-        found = [findings.finding_in(envelope.read_message(one)) for one in answer.later]
-        results = [
-            "nhận" if one.accepted else "từ chối" for one in found if one.accepted is not None
-        ]
-        replies = [base64.b64encode(one).decode() for one in (answer.immediate, *answer.later)]
-        self._store.run(
-            "INSERT INTO message (code, digest, kind, tax_id, count, at, result, body, replies)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            answer.code, answer.digest, header.kind, header.tax_id, header.count, now.isoformat(),
-            ", ".join(results), body, json.dumps(replies),
-        )  # fmt: skip
-
-
-def _no_code(key: memory.InvoiceKey) -> str:
-    """What stands in the column of codes for an invoice without one: no code looks like it."""
-    return "-" + "/".join(map(str, key))
-
-
 class Tax:
     """The authority: its memory, its key, what it does wrong on purpose."""
 
     def __init__(self, config: TaxConfig) -> None:
         self.config = config
-        self.store = Store(config.state_path, _SCHEMA)
+        self.store = Store(config.state_path, SCHEMA)
         self.memory = Memory(self.store)
         self.faults = Faults(self.store, FAULTS, config.seed)
-        self.notifier = Notifier(self.store, self._push, PUSH_WAITS_S, clock.now)
+        self.notifier = Notifier(self.store, self._push, PUSH_WAITS_S, config.now)
         folder = keys.KeyFolder(config.state_path.parent / f"{config.state_path.stem}-key")
-        self.signer = folder.signer(AUTHORITY_TAX_ID, AUTHORITY_NAME, clock.now())
+        self.signer = folder.signer(AUTHORITY_TAX_ID, AUTHORITY_NAME, config.now())
 
     def take(self, body: bytes, now: datetime) -> bytes:
         """Check a message, queue its notices; the 999, or nothing where it comes later."""
@@ -227,6 +120,24 @@ class Tax:
             {"position": row["position"], "xml": base64.b64encode(row["xml"]).decode()}
             for row in rows
         ]
+
+    def header_of(self, kind: int, tax_id: str, now: datetime) -> envelope.Header:
+        """The header of something nobody asked for."""
+        return envelope.Header(
+            version=rules.phrase("format_version", clock.local_day(now)),
+            sender=AUTHORITY,
+            receiver=f"V{AUTHORITY_TAX_ID}",
+            kind=kind,
+            code=message_code(AUTHORITY, ids.new()),
+            tax_id=tax_id,
+            count=1,
+        )
+
+    def say(self, code: str, notice: bytes, now: datetime) -> None:
+        """Put a notice among those that come out."""
+        self.store.run(
+            "INSERT INTO queued (code, xml, due) VALUES (?, ?, ?)", code, notice, now.timestamp()
+        )
 
     def _queue(self, answer: memory.Answer, now: datetime, *, with_immediate: bool) -> None:
         notices = list(answer.later)
@@ -269,7 +180,7 @@ async def take_message(
     if tax.faults.strikes("down"):
         return Response(b"", status_code=503)
     body = await request.body()
-    reply = tax.take(body, clock.now())
+    reply = tax.take(body, tax.config.now())
     return Response(reply, media_type="application/xml")
 
 
@@ -278,7 +189,7 @@ def pull_replies(tax: NamedDependency[Tax], after: FromQuery[int] = 0) -> Respon
     """Notices after a position."""
     if tax.faults.strikes("down"):
         return Response(b"", status_code=503)
-    return Response({"replies": tax.replies(after, clock.now())})
+    return Response({"replies": tax.replies(after, tax.config.now())})
 
 
 @get("/certificate", sync_to_thread=False)
@@ -303,6 +214,39 @@ def admit_seller(data: JSONBody[NewSeller], tax: NamedDependency[Tax]) -> dict[s
     prefix = known.code_prefix if known else tax.memory.fresh_prefix(tax_id)
     tax.memory.admit(memory.KnownSeller(tax_id, data.name, prefix))
     return {"tax_id": tax_id, "code_prefix": prefix}
+
+
+@post("/reviews", status_code=201, sync_to_thread=False)
+def ask_review(data: JSONBody[AskReview], tax: NamedDependency[Tax]) -> dict[str, str]:
+    """Ask a seller to review one of its invoices (302); it comes with the next replies."""
+    key = (data.tax_id, data.template, data.symbol, data.number)
+    known, seller = tax.memory.invoice(key), tax.memory.seller(data.tax_id)
+    if known is None or seller is None:
+        raise NotFoundException("Không có hóa đơn này.")
+    now = tax.config.now()
+    asked = demands.AskedInvoice(
+        template=str(data.template), symbol=data.symbol, number=str(data.number),
+        issued_on=clock.local_day(now), why=data.why, code=known.code,
+    )  # fmt: skip
+    header = tax.header_of(envelope.REVIEW, data.tax_id, now)
+    notice = demands.review_message(header, seller.name, [asked], data.days, tax.signer, now)
+    tax.say(header.code, notice, now)
+    return {"code": header.code}
+
+
+@post("/services/end", status_code=201, sync_to_thread=False)
+def end_service(data: JSONBody[EndService], tax: NamedDependency[Tax]) -> dict[str, str]:
+    """Tell a seller that its free period is over (105)."""
+    seller = tax.memory.seller(data.tax_id)
+    if seller is None:
+        raise NotFoundException("Không có người bán này.")
+    now = tax.config.now()
+    header = tax.header_of(envelope.SERVICE_ENDS, data.tax_id, now)
+    notice = demands.service_message(
+        header, seller.name, data.reason, clock.local_day(now), tax.signer, now
+    )
+    tax.say(header.code, notice, now)
+    return {"code": header.code}
 
 
 @post("/sellers/{tax_id:str}/suspend", status_code=303, sync_to_thread=False)
@@ -371,7 +315,8 @@ def create_app(config: TaxConfig) -> Litestar:
     """The authority as an app."""
     tax = Tax(config)
     handlers = [
-        take_message, pull_replies, certificate, admit_seller, suspend_seller, inside, inside_too,
+        take_message, pull_replies, certificate, admit_seller, suspend_seller, ask_review, end_service,
+        inside, inside_too,
         message_xml, control,
     ]  # fmt: skip
     provided = {"tax": Provide(lambda: tax, sync_to_thread=False)}

@@ -12,7 +12,7 @@ from einvoice import envelope, findings, memory
 from einvoice.answers import Outcome
 from einvoice.errors import AuthorityUnavailable
 from market import clock, ids
-from market.simulators import tax
+from market.simulators import tax_memory
 from market.simulators.state import Store
 from market.simulators.tax import TaxConfig, create_app
 from tests.integration.einvoice.conftest import (
@@ -242,8 +242,8 @@ async def test_it_runs_as_a_process_of_its_own(process, tmp_path, trading):
 
 
 def test_invoices_without_code_are_remembered_one_by_one(tmp_path):
-    store = Store(tmp_path / "tax.sqlite3", tax._SCHEMA)
-    remembered = tax.Memory(store)
+    store = Store(tmp_path / "tax.sqlite3", tax_memory.SCHEMA)
+    remembered = tax_memory.Memory(store)
     keys_ = [("038190000123", 2, "K26TAA", number) for number in (1, 2)]
 
     for key in keys_:
