@@ -72,6 +72,10 @@ async def record(
         return False
     wait = webhooks.wait_after(delivery.attempts, drawn)
     state = "failed" if wait is None else "pending"
+    if wait is not None and answer.retry_after is not None:
+        asked = answer.retry_after * (1 + webhooks.JITTER * drawn)
+        wait = max(wait, asked)
+        await db.execute(_LATER, {"endpoint_id": delivery.endpoint_id, "until": now + asked})
     due_at = now if wait is None else now + wait
     turn = {"attempts": delivery.attempts}
     await db.execute(_AGAIN, {**key, **turn, "state": state, "due_at": due_at})
@@ -137,6 +141,14 @@ _AGAIN = text(
     "UPDATE market.webhook_delivery SET state = :state, due_at = :due_at"
     " WHERE endpoint_id = :endpoint_id AND message_id = :message_id AND state = 'pending'"
     " AND attempts = :attempts"
+)
+# Who is too busy for one message is too busy for the next as well; locked in order of position.
+_LATER = text(
+    "UPDATE market.webhook_delivery d SET due_at = :until FROM ("
+    "  SELECT message_id FROM market.webhook_delivery"
+    "  WHERE endpoint_id = :endpoint_id AND state = 'pending' AND due_at < :until"
+    "  ORDER BY position FOR UPDATE) w"
+    " WHERE d.endpoint_id = :endpoint_id AND d.message_id = w.message_id"
 )
 _WELL = text(
     "UPDATE market.webhook_endpoint SET failed_count = 0, failing_since = NULL"

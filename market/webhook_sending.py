@@ -8,6 +8,7 @@ hardly read, and all of it ends in time.
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from time import monotonic
 from urllib.parse import urlsplit
@@ -48,20 +49,25 @@ async def send(
     body: str,
     *,
     allow_private: bool,
+    now: datetime,
     resolve: Resolver | None = None,
 ) -> Answer:
     """How the try went; whatever goes wrong is an answer too."""
     begun = monotonic()
+    asked = None
     try:
         async with asyncio.timeout(SECONDS_MAX):
-            status = await _post(http, url, headers, body, allow_private, resolve or addresses)
+            status, header = await _post(
+                http, url, headers, body, allow_private, resolve or addresses
+            )
+        asked = webhooks.retry_after(status, header, now)
         error = "" if 200 <= status < 300 else f"answered {status}"
     except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as failed:
         status, error = None, f"{type(failed).__name__}: {failed}"
     except (AddressRefused, WebhookInvalid) as refused:
         status, error = None, str(refused)
     duration_ms = int((monotonic() - begun) * 1_000)
-    return Answer(status, error[:ERROR_CHARACTERS_MAX], duration_ms)
+    return Answer(status, error[:ERROR_CHARACTERS_MAX], duration_ms, asked)
 
 
 async def _post(
@@ -71,7 +77,8 @@ async def _post(
     body: str,
     allow_private: bool,
     resolve: Resolver,
-) -> int:
+) -> tuple[int, str]:
+    """The status, and the `Retry-After` header if there is one."""
     webhooks.check_url(url, allow_private=allow_private)
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -96,7 +103,7 @@ async def _post(
         await _read_a_little(answer)
     finally:
         await answer.aclose()
-    return answer.status_code
+    return answer.status_code, answer.headers.get("retry-after", "")
 
 
 async def _read_a_little(answer: httpx.Response) -> None:

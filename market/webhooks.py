@@ -10,7 +10,8 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -40,8 +41,19 @@ KEY_PREFIX = "cho_pull_"
 URL_LENGTH_MAX = 500
 NAME_LENGTH_MAX = 100
 PAGE_MAX = 200
+RETRY_AFTER_STATUSES = frozenset({429, 503})
+RETRY_AFTER_MAX = timedelta(hours=6)
+"""Who asks for more time than that is tried by the schedule: money should be heard of the same day."""
 PARKED = "webhook.parked"
 """Told to the endpoint itself, whatever else it hears, once it listens or pulls again."""
+REFUND_KINDS = (
+    "refund.asked",
+    "refund.unknown",
+    "refund.sent",
+    "refund.refused",
+    "refund.problem",
+    "refund.done",
+)
 KINDS = (
     "payment.paid",
     "payment.partial",
@@ -52,6 +64,7 @@ KINDS = (
     "money.waiting",
     "money.resolved",
     "money.reopened",
+    *REFUND_KINDS,
     PARKED,
 )
 
@@ -123,6 +136,8 @@ class Answer:
     status: int | None
     error: str
     duration_ms: int
+    retry_after: timedelta | None = None
+    """How long the integrator asks to be left alone."""
 
     @property
     def is_taken(self) -> bool:
@@ -165,6 +180,26 @@ def wait_after(attempts: int, drawn: float) -> timedelta | None:
     if attempts >= TRIES_MAX:
         return None
     return SCHEDULE[attempts - 1] * (1 + JITTER * drawn)
+
+
+def retry_after(status: int, header: str, now: datetime) -> timedelta | None:
+    """How long an endpoint that is too busy asks to be left alone, within `RETRY_AFTER_MAX`.
+
+    None where it does not ask, or in words nobody understands.
+    Source: RFC 9110, 10.2.3: seconds, or a date.
+    """
+    if status not in RETRY_AFTER_STATUSES:
+        return None
+    asked = header.strip()
+    if asked.isascii() and asked.isdigit():
+        wait = timedelta(seconds=min(int(asked[:9]), RETRY_AFTER_MAX.total_seconds()))
+    else:
+        try:
+            at = parsedate_to_datetime(asked)
+        except ValueError:
+            return None
+        wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
+    return min(max(wait, timedelta(0)), RETRY_AFTER_MAX)
 
 
 def should_park(failed_count: int, failing_since: datetime | None, now: datetime) -> bool:

@@ -38,12 +38,13 @@ _BY_KIND = {
     "payment.cancelled": "payment.cancelled",
     "suspense.resolved": "money.resolved",
     "suspense.undone": "money.reopened",
+    **{kind: kind for kind in webhooks.REFUND_KINDS},
 }
 _TOLD = (
-    "receipt_id", "payment_id", "decision_id", "outcome", "gateway", "amount_vnd", "asked_vnd",
+    "receipt_id", "payment_id", "decision_id", "refund_id", "road", "outcome", "gateway", "amount_vnd", "asked_vnd",
     "received_vnd", "occurred_at",
 )  # fmt: skip
-"""What leaves the house. No memo and no account: they name the payer."""
+"""What leaves the house. No memo, account or reason: they name the payer."""
 
 log = structlog.get_logger("market.webhooks")
 
@@ -93,8 +94,9 @@ async def forget_webhooks(context: Context, _: dict[str, Any]) -> None:
 async def _try(context: Context, http: httpx.AsyncClient, delivery: Delivery) -> None:
     headers = webhooks.signature_headers(delivery.message, delivery.signing, now=context.now())
     answer = await webhook_sending.send(
-        http, delivery.url, headers, delivery.message.body, allow_private=delivery.allow_private
-    )
+        http, delivery.url, headers, delivery.message.body,
+        allow_private=delivery.allow_private, now=context.now(),
+    )  # fmt: skip
     async with context.database.as_system() as db:
         now = context.now()
         drawn = random.random()  # noqa: S311 - spreads tries, hides nothing

@@ -159,6 +159,50 @@ async def test_a_try_that_fails_comes_again_with_the_same_id_when_it_is_due(
     assert (deliveries, one.failed_count) == ([("delivered", 2)], 0)
 
 
+BUSY = b"HTTP/1.1 503 Busy\r\nretry-after: 600\r\ncontent-length: 0\r\n\r\n"
+
+
+async def test_an_endpoint_that_asks_for_time_gets_it_for_all_that_waits(
+    integrator, endpoint_of, happens, send, clock, state_of
+):
+    endpoint, *_ = await endpoint_of(integrator.url)
+    payment_id = str(ids.new())
+    await happens(payment_id=payment_id, outcome="short")
+    await happens(payment_id=payment_id)
+    integrator.answers = [BUSY]
+
+    await send()
+    clock.pass_by(seconds=590)
+    await send()
+    _, waiting = await state_of(endpoint)
+    clock.pass_by(seconds=200)
+    await send()
+
+    assert waiting == [("pending", 1), ("pending", 0)]
+    assert [one["type"] for one in integrator.said()] == [
+        "payment.partial", "payment.partial", "payment.paid",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ["asked", "unknown", "sent", "refused", "problem", "done"])
+async def test_every_step_of_a_refund_is_told_without_its_reason(
+    integrator, endpoint_of, happens, send, what
+):
+    await endpoint_of(integrator.url, kinds=(f"refund.{what}",))
+    refund_id = str(ids.new())
+
+    await happens(
+        kind=f"refund.{what}", outcome="", refund_id=refund_id, road="direct",
+        reason="Chị Hoa trả lại hàng", payment_id=str(ids.new()),
+    )  # fmt: skip
+    await send()
+
+    (told,) = integrator.said()
+    assert told["type"] == f"refund.{what}"
+    assert told["data"]["refund_id"] == refund_id
+    assert "Hoa" not in str(told)
+
+
 async def test_what_is_told_of_one_payment_keeps_its_order_and_others_do_not_wait(
     integrator, endpoint_of, happens, send, clock
 ):
@@ -274,7 +318,7 @@ async def test_a_private_address_is_never_connected_to(
     assert "not a public address" in line.error
 
 
-async def test_the_connection_goes_to_the_address_that_was_looked_at(integrator):
+async def test_the_connection_goes_to_the_address_that_was_looked_at(integrator, clock):
     """A name that answers otherwise the second time gains nothing: it is asked once."""
     asked = []
     port = integrator.url.split(":")[2].split("/")[0]
@@ -285,15 +329,16 @@ async def test_the_connection_goes_to_the_address_that_was_looked_at(integrator)
 
     async with webhook_sending.client() as http:
         answer = await webhook_sending.send(
-            http, f"http://shop.example:{port}/x", {}, "{}", allow_private=True, resolve=resolve
-        )
+            http, f"http://shop.example:{port}/x", {}, "{}",
+            allow_private=True, now=clock(), resolve=resolve,
+        )  # fmt: skip
 
     assert answer.status == 204
     assert asked == [("shop.example", int(port))]
     assert integrator.got[0][1]["host"] == f"shop.example:{port}"
 
 
-async def test_an_endless_answer_is_cut_off(integrator):
+async def test_an_endless_answer_is_cut_off(integrator, clock):
     async def endless(reader, writer):
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         try:
@@ -307,7 +352,7 @@ async def test_an_endless_answer_is_cut_off(integrator):
     port = server.sockets[0].getsockname()[1]
     async with server, webhook_sending.client() as http:
         answer = await webhook_sending.send(
-            http, f"http://127.0.0.1:{port}/", {}, "{}", allow_private=True
+            http, f"http://127.0.0.1:{port}/", {}, "{}", allow_private=True, now=clock()
         )
 
     assert answer.is_taken

@@ -128,3 +128,25 @@ def test_an_endpoint_is_parked_by_many_failures_over_a_long_time_only():
     assert not webhooks.should_park(19, long_ago, NOW)
     assert not webhooks.should_park(500, NOW - timedelta(hours=23), NOW)
     assert not webhooks.should_park(20, None, NOW)
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "seconds"),
+    [
+        (503, "120", 120),
+        (429, " 0 ", 0),
+        (429, "Mon, 23 Nov 2026 03:27:22 GMT", 600),
+        (503, "Mon, 23 Nov 2026 03:00:00 GMT", 0),
+        (503, "99999999999999999999", 6 * 3_600),
+        (503, "Tue, 23 Nov 2027 03:00:00 GMT", 6 * 3_600),
+        (503, "", None),
+        (503, "soon", None),
+        (503, "-5", None),
+        (500, "120", None),
+        (200, "120", None),
+    ],
+)
+def test_a_busy_endpoint_is_left_alone_as_long_as_it_asks_within_bounds(status, header, seconds):
+    wait = webhooks.retry_after(status, header, NOW)
+
+    assert wait == (None if seconds is None else timedelta(seconds=seconds))
