@@ -20,7 +20,7 @@ from einvoice.invoice import (
     Seller,
     Special,
 )
-from einvoice.markup import tag, text_tag
+from einvoice.markup import escaped, tag, text_tag
 from einvoice.reading import (
     BUYER,
     BUYER_AT_TILL,
@@ -38,6 +38,11 @@ __all__ = ["invoice_of", "number_text", "read", "write"]
 
 def write(invoice: Invoice) -> bytes:
     """HDon without white space between tags, unsigned; `seal.sign` fills DSCKS."""
+    return f"<HDon>{''.join(parts(invoice))}<DSCKS/></HDon>".encode()
+
+
+def parts(invoice: Invoice) -> tuple[str, str]:
+    """DLHDon, and what stands between it and DSCKS."""
     data = tag(
         "DLHDon",
         _general(invoice),
@@ -51,15 +56,19 @@ def write(invoice: Invoice) -> bytes:
         _free(invoice.fields),
         Id=invoice.data_id,
     )
-    parts = (data, text_tag("DLQRCode", invoice.lookup), text_tag("MCCQT", invoice.code))
-    return f"<HDon>{''.join(parts)}<DSCKS/></HDon>".encode()
+    return data, text_tag("DLQRCode", invoice.lookup) + text_tag("MCCQT", invoice.code)
+
+
+def has_unknown(invoice: Invoice) -> bool:
+    """Whether it carries markup of others that was read and kept as it was."""
+    seller, buyer = invoice.seller, invoice.buyer
+    in_head = invoice.unknown or seller.unknown or buyer.unknown or invoice.totals.unknown
+    return bool(in_head) or any(one.unknown for one in invoice.lines)
 
 
 def number_text(value: Decimal | int) -> str:
     """A number as the format wants it: a dot, no exponent, no separator, no idle zeros."""
-    if isinstance(value, int):
-        return str(value)
-    text = format(value, "f")
+    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -138,24 +147,30 @@ def _party(
 
 
 def _line(index: int, one: Line) -> str:
-    group = (FreeField(name=TRADE_GROUP, value=one.trade_group),) if one.trade_group else ()
-    return tag(
-        "HHDVu",
-        text_tag("TChat", str(int(one.nature))),
-        text_tag("STT", str(index)),
-        text_tag("MHHDVu", one.code),
-        text_tag("THHDVu", one.name),
-        text_tag("DVTinh", one.unit),
-        _number_tag("SLuong", one.quantity),
-        _number_tag("DGia", one.unit_price_vnd),
-        _number_tag("TLCKhau", one.discount_percent),
-        _number_tag("STCKhau", one.discount_vnd),
-        _number_tag("ThTien", one.amount_vnd),
-        text_tag("TSuat", one.vat_rate),
-        *(_special(part) for part in one.specials),
-        *one.unknown,
-        _free((*group, *one.fields)),
+    """Written out by hand: half of an invoice is lines."""
+    code, unit, rate = one.code, one.unit, one.vat_rate
+    goods = (
+        f"<TChat>{one.nature.value}</TChat><STT>{index}</STT>"
+        f"{f'<MHHDVu>{escaped(code)}</MHHDVu>' if code else ''}"
+        f"{f'<THHDVu>{escaped(one.name)}</THHDVu>' if one.name else ''}"
+        f"{f'<DVTinh>{escaped(unit)}</DVTinh>' if unit else ''}"
     )
+    money = (
+        f"{_number_tag('SLuong', one.quantity)}{_number_tag('DGia', one.unit_price_vnd)}"
+        f"{_number_tag('TLCKhau', one.discount_percent)}{_number_tag('STCKhau', one.discount_vnd)}"
+        f"{_number_tag('ThTien', one.amount_vnd)}"
+        f"{f'<TSuat>{escaped(rate)}</TSuat>' if rate else ''}"
+    )
+    return f"<HHDVu>{goods}{money}{_line_rest(one)}</HHDVu>"
+
+
+def _line_rest(one: Line) -> str:
+    """What few lines have."""
+    if not (one.specials or one.unknown or one.trade_group or one.fields):
+        return ""
+    group = (FreeField(name=TRADE_GROUP, value=one.trade_group),) if one.trade_group else ()
+    parts = (*(_special(part) for part in one.specials), *one.unknown)
+    return f"{''.join(parts)}{_free((*group, *one.fields))}"
 
 
 def _special(part: Special) -> str:
@@ -201,19 +216,23 @@ def _totals(invoice: Invoice) -> str:
 
 
 def _free(fields: Iterable[FreeField]) -> str:
-    return tag(
-        "TTKhac",
-        *(
-            tag(
-                "TTin",
-                text_tag("TTruong", one.name),
-                text_tag("KDLieu", one.kind),
-                text_tag("DLieu", one.value),
-            )
-            for one in fields
-        ),
+    return (
+        ""
+        if fields == ()
+        else tag(
+            "TTKhac",
+            *(
+                tag(
+                    "TTin",
+                    text_tag("TTruong", one.name),
+                    text_tag("KDLieu", one.kind),
+                    text_tag("DLieu", one.value),
+                )
+                for one in fields
+            ),
+        )
     )
 
 
 def _number_tag(name: str, value: Decimal | int | None) -> str:
-    return "" if value is None else text_tag(name, number_text(value))
+    return "" if value is None else f"<{name}>{number_text(value)}</{name}>"

@@ -12,13 +12,18 @@ from typing import Any, Protocol
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from einvoice.errors import SignerFailed
 
 KEY_BITS = 2048
+CURVE, CURVE_BYTES = "secp256r1", 32
 DEMO_DAYS = 3 * 365
 COMMON_NAME_BYTES_MAX = 64
 _HOLDER = re.compile(r"MST:\s*([0-9]{10}(-[0-9]{3})?|[0-9]{12,13})")
@@ -33,7 +38,10 @@ class Signer(Protocol):
         """The holder's certificate."""
 
     def sign(self, data: bytes) -> bytes:
-        """RSA PKCS#1 v1.5 over SHA-256 of `data`."""
+        """What the certificate's key makes of `data`: RSA PKCS#1 v1.5 over SHA-256.
+
+        Raises: SignerFailed.
+        """
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,30 @@ class KeySigner:
     def sign(self, data: bytes) -> bytes:
         """RSA PKCS#1 v1.5 over SHA-256."""
         return self.key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+
+
+@dataclass(frozen=True)
+class CurveSigner:
+    """A signer with a key on P-256, twenty times as fast as RSA.
+
+    The authority's documents have shown RSA only: for uses where both ends agreed.
+    """
+
+    key: ec.EllipticCurvePrivateKey = field(repr=False)
+    certificate: x509.Certificate
+
+    def sign(self, data: bytes) -> bytes:
+        """ECDSA over SHA-256, as XML wants it: two numbers of 32 bytes."""
+        first, second = decode_dss_signature(self.key.sign(data, ec.ECDSA(hashes.SHA256())))
+        return first.to_bytes(CURVE_BYTES, "big") + second.to_bytes(CURVE_BYTES, "big")
+
+
+def curve_der(value: bytes) -> bytes:
+    """The two numbers of an XML signature value as the library wants them; empty if they are none."""
+    if len(value) != 2 * CURVE_BYTES:
+        return b""
+    first, second = value[:CURVE_BYTES], value[CURVE_BYTES:]
+    return encode_dss_signature(int.from_bytes(first, "big"), int.from_bytes(second, "big"))
 
 
 class TokenKey(Protocol):
@@ -159,7 +191,7 @@ def make_key() -> rsa.RSAPrivateKey:
 
 
 def make_demo_certificate(
-    tax_id: str, name: str, now: datetime, key: rsa.RSAPrivateKey
+    tax_id: str, name: str, now: datetime, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
     """A self-signed certificate in the shape of real ones: UID `MST:<tax id>`, three years.
 

@@ -1,5 +1,6 @@
 """The lookup QR of an invoice (DLQRCode): EMV TLV with a checksum. Pure."""
 
+from binascii import crc_hqx
 from datetime import date
 
 from einvoice.errors import DocumentInvalid
@@ -47,13 +48,7 @@ def read_lookup_payload(text: str) -> dict[str, str]:
 
 def crc16(payload: bytes) -> str:
     """CRC-16, polynomial 0x1021, start 0xFFFF, as four upper-case hex digits."""
-    register = 0xFFFF
-    for byte in payload:
-        register ^= byte << 8
-        for _ in range(8):
-            register = (register << 1) ^ 0x1021 if register & 0x8000 else register << 1
-        register &= 0xFFFF
-    return f"{register:04X}"
+    return f"{crc_hqx(payload, 0xFFFF):04X}"
 
 
 def _tlv(tag: str, value: str) -> str:
