@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from market.commands import einvoice_page
+from market.commands import einvoice_day, einvoice_page
 from market.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ def add_parser(
                         help="a certificate the tax authority signs with")  # fmt: skip
     words = action("words", "an amount of đồng in Vietnamese words, both spellings")
     words.add_argument("amount", help="e.g. 110750, 1.234.567, -40000 (-- before -1.000)")
+    einvoice_day.add_arguments(
+        action("day", "a day's payments, sales, invoices and accepted messages")
+    )
     _add_tax(action("tax", "VAT and income tax of a household business for a year"))
     correct = action("correct", "what to do about an invoice that is wrong: say it in plain words")
     correct.add_argument("what", nargs="+", help="e.g. “sai tên người mua”, “khách trả lại hàng”")

@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from einvoice import books
 from einvoice.books import Accounts, Book, Form, Sheet
+from einvoice.household import YEAR_MIN
 from einvoice.meter import Road
 from einvoice.mirror import revenues_of
 from market import clock
@@ -27,7 +28,7 @@ _PERIOD = re.compile(r"(20[0-9]{2})(?:-Q([1-4])|-(0[1-9]|1[0-2]))?")
 def period_of(name: str, today: date) -> books.Period:
     """2026, 2026-Q4 or 2026-11 as days; one that has not ended goes to today.
 
-    Raises: NotFound for anything else, and for what has not begun.
+    Raises: NotFound for anything else, for what has not begun, and for years of lump sums.
     """
     found = _PERIOD.fullmatch(name)
     if found is None:
@@ -43,7 +44,7 @@ def period_of(name: str, today: date) -> books.Period:
         first, last, said = 1, 12, f"năm {year}"
     since = date(year, first, 1)
     until = date(year + last // 12, last % 12 + 1, 1) - timedelta(days=1)
-    if since > today:
+    if since > today or year < YEAR_MIN:
         raise NotFound("period", name)
     return books.Period(said, since, min(until, today))
 
@@ -52,7 +53,7 @@ def periods_until(today: date) -> list[tuple[str, str]]:
     """What may be chosen, as name and words: this year, its quarters, last year; newest first."""
     names = [str(today.year)]
     names += [f"{today.year}-Q{quarter}" for quarter in range((today.month + 2) // 3, 0, -1)]
-    names += [str(today.year - 1)] if today.year > 2026 else []
+    names += [str(today.year - 1)] if today.year > YEAR_MIN else []
     return [(name, period_of(name, today).name) for name in names]
 
 

@@ -10,16 +10,23 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import einvoice
 import payments
 from einvoice import books, meter
+from einvoice.household import YEAR_MIN
 from einvoice.meter import LimitKind
 from market import clock
+from market.errors import NotFound
 from market.flows import tax
+
+DAY_MIN = date(YEAR_MIN, 1, 1)
+"""The limits of a year are known from here on."""
 
 
 async def check(db: AsyncSession, vendor_id: UUID, day: date, *, now: datetime) -> books.DayCheck:
     """One day of one vendor.
 
-    Raises: NotFound.
+    Raises: NotFound for a vendor there is not, and for days before `DAY_MIN`.
     """
+    if day < DAY_MIN:
+        raise NotFound("day", str(day))
     year = await tax.tax_year(db, vendor_id, day)
     sales = await _sold(db, vendor_id, day, now)
     marks = await books.invoice_marks(db, vendor_id, [one.id for one in sales])
