@@ -5,9 +5,11 @@ layout has no tag for a field that the law lets a buyer or seller show, the fiel
 under its usual tag's name.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
+from itertools import count
 
 from einvoice.invoice import (
     VAT_INVOICE,
@@ -20,7 +22,7 @@ from einvoice.invoice import (
     Seller,
     Special,
 )
-from einvoice.markup import escaped, tag, text_tag
+from einvoice.markup import escaped, is_special, tag, text_tag
 from einvoice.reading import (
     BUYER,
     BUYER_AT_TILL,
@@ -43,14 +45,15 @@ def write(invoice: Invoice) -> bytes:
 
 def parts(invoice: Invoice) -> tuple[str, str]:
     """DLHDon, and what stands between it and DSCKS."""
+    at_till = invoice.is_cash_register
     data = tag(
         "DLHDon",
         _general(invoice),
         tag(
             "NDHDon",
-            _party("NBan", invoice.seller, SELLER, SELLER_AT_TILL, invoice),
-            _party("NMua", invoice.buyer, BUYER, BUYER_AT_TILL, invoice),
-            tag("DSHHDVu", *(_line(i, one) for i, one in enumerate(invoice.lines, 1))),
+            _seller(invoice.seller, at_till),
+            _buyer(invoice.buyer, at_till),
+            tag("DSHHDVu", *map(_line, count(1), invoice.lines)),
             _totals(invoice),
         ),
         _free(invoice.fields),
@@ -68,7 +71,9 @@ def has_unknown(invoice: Invoice) -> bool:
 
 def number_text(value: Decimal | int) -> str:
     """A number as the format wants it: a dot, no exponent, no separator, no idle zeros."""
-    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
+    text = str(value)
+    if "E" in text:
+        text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -79,12 +84,12 @@ def _general(invoice: Invoice) -> str:
         "TTChung",
         text_tag("PBan", invoice.version),
         text_tag("THDon", invoice.title),
-        text_tag("KHMSHDon", str(invoice.template)),
+        f"<KHMSHDon>{invoice.template}</KHMSHDon>",
         text_tag("KHHDon", invoice.symbol),
-        text_tag("SHDon", str(invoice.number)),
+        f"<SHDon>{invoice.number}</SHDon>",
         text_tag("MHSo", invoice.file_number),
-        text_tag("NLap", invoice.issued_on.isoformat()),
-        text_tag("HDCTTChinh", "1" if invoice.corrects_by_list else ""),
+        f"<NLap>{invoice.issued_on.isoformat()}</NLap>",
+        "<HDCTTChinh>1</HDCTTChinh>" if invoice.corrects_by_list else "",
         text_tag("HDDCKPTQuan", str(int(invoice.non_tariff_zone)) if sales else ""),
         text_tag("SBKe", invoice.list_number),
         text_tag("NBKe", _day_text(invoice.listed_on)),
@@ -128,19 +133,22 @@ def _related(related: Related | None) -> str:
     )
 
 
-def _party(
-    name: str,
-    party: Seller | Buyer,
-    tags: dict[str, str],
-    at_till: set[str],
-    invoice: Invoice,
-) -> str:
-    inside = [one for one in tags if not invoice.is_cash_register or one in at_till]
-    outside = [one for one in tags if one not in inside and getattr(party, tags[one])]
-    moved = (FreeField(name=one, value=getattr(party, tags[one])) for one in outside)
+@lru_cache(maxsize=1024)
+def _seller(party: Seller, at_till: bool) -> str:
+    """Written once: a seller is the same on all its invoices."""
+    return _party("NBan", party, SELLER, SELLER_AT_TILL if at_till else set(SELLER))
+
+
+def _buyer(party: Buyer, at_till: bool) -> str:
+    return _party("NMua", party, BUYER, BUYER_AT_TILL if at_till else set(BUYER))
+
+
+def _party(name: str, party: Seller | Buyer, tags: dict[str, str], inside: set[str]) -> str:
+    said = {one: text for one, field in tags.items() if (text := getattr(party, field))}
+    moved = (FreeField(name=one, value=text) for one, text in said.items() if one not in inside)
     return tag(
         name,
-        *(text_tag(one, getattr(party, tags[one])) for one in inside),
+        *(f"<{one}>{escaped(text)}</{one}>" for one, text in said.items() if one in inside),
         *party.unknown,
         _free((*moved, *party.fields)),
     )
@@ -148,20 +156,31 @@ def _party(
 
 def _line(index: int, one: Line) -> str:
     """Written out by hand: half of an invoice is lines."""
-    code, unit, rate = one.code, one.unit, one.vat_rate
+    code, name, unit, rate = one.code, one.name, one.unit, one.vat_rate
+    if is_special(f"{code}{name}{unit}{rate}"):
+        code, name, unit, rate = escaped(code), escaped(name), escaped(unit), escaped(rate)
     goods = (
-        f"<TChat>{one.nature.value}</TChat><STT>{index}</STT>"
-        f"{f'<MHHDVu>{escaped(code)}</MHHDVu>' if code else ''}"
-        f"{f'<THHDVu>{escaped(one.name)}</THHDVu>' if one.name else ''}"
-        f"{f'<DVTinh>{escaped(unit)}</DVTinh>' if unit else ''}"
+        f"{f'<MHHDVu>{code}</MHHDVu>' if code else ''}{f'<THHDVu>{name}</THHDVu>' if name else ''}"
+        f"{f'<DVTinh>{unit}</DVTinh>' if unit else ''}"
     )
+    quantity, price, amount = one.quantity, one.unit_price_vnd, one.amount_vnd
     money = (
-        f"{_number_tag('SLuong', one.quantity)}{_number_tag('DGia', one.unit_price_vnd)}"
-        f"{_number_tag('TLCKhau', one.discount_percent)}{_number_tag('STCKhau', one.discount_vnd)}"
-        f"{_number_tag('ThTien', one.amount_vnd)}"
-        f"{f'<TSuat>{escaped(rate)}</TSuat>' if rate else ''}"
+        f"{'' if quantity is None else f'<SLuong>{number_text(quantity)}</SLuong>'}"
+        f"{'' if price is None else f'<DGia>{number_text(price)}</DGia>'}{_discount(one)}"
+        f"{'' if amount is None else f'<ThTien>{amount}</ThTien>'}"
+        f"{f'<TSuat>{rate}</TSuat>' if rate else ''}"
     )
-    return f"<HHDVu>{goods}{money}{_line_rest(one)}</HHDVu>"
+    return (
+        f"<HHDVu><TChat>{one.nature.value}</TChat><STT>{index}</STT>{goods}{money}"
+        f"{_line_rest(one)}</HHDVu>"
+    )
+
+
+def _discount(one: Line) -> str:
+    if one.discount_percent is None and one.discount_vnd is None:
+        return ""
+    percent = _number_tag("TLCKhau", one.discount_percent)
+    return percent + _number_tag("STCKhau", one.discount_vnd)
 
 
 def _line_rest(one: Line) -> str:
@@ -215,23 +234,19 @@ def _totals(invoice: Invoice) -> str:
     )
 
 
-def _free(fields: Iterable[FreeField]) -> str:
-    return (
-        ""
-        if fields == ()
-        else tag(
-            "TTKhac",
-            *(
-                tag(
-                    "TTin",
-                    text_tag("TTruong", one.name),
-                    text_tag("KDLieu", one.kind),
-                    text_tag("DLieu", one.value),
-                )
-                for one in fields
-            ),
+def _free(fields: Sequence[FreeField]) -> str:
+    if not fields:
+        return ""
+    inner = (
+        tag(
+            "TTin",
+            text_tag("TTruong", one.name),
+            text_tag("KDLieu", one.kind),
+            text_tag("DLieu", one.value),
         )
+        for one in fields
     )
+    return tag("TTKhac", *inner)
 
 
 def _number_tag(name: str, value: Decimal | int | None) -> str:

@@ -10,7 +10,8 @@ BYTES_MAX = 2_000_000
 """One message. Source: QĐ 1450/QĐ-TCT, part II."""
 Element = etree._Element
 XML_NAMESPACE = "{http://www.w3.org/XML/1998/namespace}"
-_SPECIAL = re.compile("[&<>\"'\r]").search
+is_special = re.compile("[&<>\"'\r]").search
+"""Whether a text has anything to escape."""
 _ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", "\r": "&#13;"}
 )
@@ -47,7 +48,9 @@ def parsed(document: bytes, bytes_max: int = BYTES_MAX) -> etree._Element:
 def tag(name: str, *parts: str, **attributes: str) -> str:
     """An element around markup that is ready; nothing at all if there is none."""
     inner = "".join(parts)
-    listed = "".join(f' {key}="{escaped(value)}"' for key, value in attributes.items())
+    listed = ""
+    if attributes:
+        listed = "".join(f' {key}="{escaped(value)}"' for key, value in attributes.items())
     return f"<{name}{listed}>{inner}</{name}>" if inner else ""
 
 
@@ -58,7 +61,7 @@ def text_tag(name: str, text: str) -> str:
 
 def escaped(text: str) -> str:
     """Text with & < > " ' as entities."""
-    return text.translate(_ESCAPES) if _SPECIAL(text) else text
+    return text.translate(_ESCAPES) if is_special(text) else text
 
 
 def only(parent: etree._Element, name: str) -> etree._Element | None:

@@ -68,7 +68,7 @@ def _signature(
     name: str, covered: Iterable[tuple[str, bytes]], signer: Signer, signed_at: datetime
 ) -> str:
     """The element over canonical contents by their Id, and over its own time."""
-    time = signed_at.astimezone(VIETNAM).strftime("%Y-%m-%dT%H:%M:%S")
+    time = signed_at.astimezone(VIETNAM).isoformat(timespec="seconds")[:-6]
     timed = (
         f' Id="{name}-time"><SignatureProperties><SignatureProperty Target="#{name}">'
         f"<SigningTime>{time}</SigningTime></SignatureProperty></SignatureProperties></Object>"
