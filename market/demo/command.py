@@ -17,7 +17,7 @@ from sqlalchemy import text
 from market import clock, outbox, serve
 from market.children import Child
 from market.db import Database
-from market.demo import history, invoicing, shelves, world
+from market.demo import acquired, history, invoicing, shelves, world
 from market.demo.plan import WorldPlan
 from market.demo.trade import prepare_bank
 from market.settings import Settings, from_environment
@@ -107,6 +107,7 @@ class _Demo:
             self._world = await prepare_world(
                 database, self._seed, clock.now(), self._options.days, _say
             )
+            await acquired.prepare(database, settings, self._world, self._seed)
             if await invoicing.register(database, settings, clock.now()):
                 await ask_for_invoices(database, clock.now())
         finally:
@@ -116,6 +117,7 @@ class _Demo:
         """Let the shoppers in and say what a person can do."""
         assert self._world is not None
         await prepare_bank(self._world, running.settings.bank_url)
+        await self._settle_past(running.settings)
         running.start(
             Child(
                 "trade",
@@ -133,6 +135,15 @@ class _Demo:
         _say(f"  The simulated bank app:         {running.settings.bank_url}")
         _say("  Be the vendor, key in an amount, pay its QR with the bank app, hear the money.")
         self._ticker = asyncio.create_task(_tick(running.url))
+
+    async def _settle_past(self, settings: Settings) -> None:
+        """The acquirer's files of the days before are on their way to the clerk."""
+        await acquired.tell_vnpay(settings)
+        database = Database(settings.database_url, pool_size=1)
+        try:
+            await acquired.ask_for_files(database)
+        finally:
+            await database.close()
 
 
 async def prepare_world(

@@ -157,6 +157,8 @@ class WorldPlan:
     official: PersonPlan
     clerk: PersonPlan
     admin: PersonPlan
+    second_clerk: PersonPlan
+    """Who approves a session after the first one."""
 
     def stalls(self) -> tuple[StallPlan, ...]:
         """Every stall of every hall."""
@@ -216,6 +218,7 @@ def world_plan(seed: int, at: datetime) -> WorldPlan:
         official=staff[3],
         clerk=staff[4],
         admin=staff[5],
+        second_clerk=dealer.person("Đỗ Minh Châu"),
     )
 
 

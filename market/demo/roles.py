@@ -45,6 +45,13 @@ _WARD = text(
 )
 
 
+# A session is approved by two; the first clerk has a card as every role has.
+_SECOND_CLERK = text(
+    "SELECT p.id, p.name FROM market.membership m JOIN market.person p ON p.id = m.person_id"
+    " WHERE m.role = 'clerk' ORDER BY m.valid_from, m.id OFFSET 1 LIMIT 1"
+)
+
+
 async def start_page_roles(db: AsyncSession) -> list[RoleCard]:
     """A card per role of the demo's world; none while there is no world."""
     vendor = (await db.execute(_VENDOR)).one_or_none()
@@ -85,6 +92,18 @@ async def start_page_roles(db: AsyncSession) -> list[RoleCard]:
             cards.append(
                 RoleCard(role, title, sentence, picture, _be(row[1], path.format(**place)), row[2])
             )
+    second = (await db.execute(_SECOND_CLERK)).one_or_none()
+    if second is not None:
+        cards.append(
+            RoleCard(
+                "second_clerk",
+                N_("Người duyệt thứ hai"),
+                N_("Phiên quyết toán của VNPAY: chỗ lệch, hai người duyệt, lệnh trả cho từng sạp."),
+                "scale",
+                _be(second[0], "/doi-soat/phien"),
+                second[1],
+            )
+        )
     return cards
 
 

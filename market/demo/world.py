@@ -42,7 +42,8 @@ async def demo_world(db: AsyncSession, seed: int, now: datetime) -> WorldPlan:
 
 async def _people(db: AsyncSession, plan: WorldPlan, now: datetime) -> None:
     pin_hash = people.hash_pin(PIN)
-    staff = (plan.helper, plan.operator, plan.team, plan.official, plan.clerk, plan.admin)
+    staff = (plan.helper, plan.operator, plan.team, plan.official, plan.clerk, plan.admin,
+             plan.second_clerk)  # fmt: skip
     for person in (*staff, *(one.person for one in plan.vendors())):
         await people.add_person(
             db, person.id, person.phone, person.name, now=now,
@@ -99,6 +100,7 @@ async def _roles(db: AsyncSession, plan: WorldPlan, units: dict[str, UUID], now:
     for code in sorted({hall.site.unit_code for hall in plan.halls}):
         await people.add_membership(db, plan.official.id, "official", units[f"{code}:True"], today)
     await people.add_membership(db, plan.clerk.id, "clerk", None, today)
+    await people.add_membership(db, plan.second_clerk.id, "clerk", None, today)
     await people.add_membership(db, plan.admin.id, "admin", None, today)
 
 

@@ -29,6 +29,7 @@ from market.simulators.vnpay_book import (
     SCHEMA,
     Book,
     PageError,
+    PastPayment,
     VNPayConfig,
 )
 from market.simulators.vnpay_settlement import settlement_file
@@ -298,6 +299,20 @@ def control_end(
     return {"return_url": ended}
 
 
+@post("/control/past", status_code=200, sync_to_thread=False)
+def control_past(
+    data: JSONBody[list[PastPayment]],
+    partner_: NamedDependency[VNPay],
+    tmn_code: FromQuery[str] = "",
+) -> dict[Literal["known"], int]:
+    """Payments of earlier days, as if they had been made here then."""
+    tmn = tmn_code or next(iter(partner_.config.terminals))
+    with partner_.store.transaction():
+        for one in data:
+            partner_.book.record(tmn, one)
+    return {"known": len(data)}
+
+
 @get("/control/settlement", sync_to_thread=False)
 def control_settlement(
     partner_: NamedDependency[VNPay], day: FromQuery[date], tmn_code: FromQuery[str] = ""
@@ -314,7 +329,7 @@ def create_app(config: VNPayConfig) -> Litestar:
     simulated = VNPay(config)
     handlers = [
         open_payment, error_page, payment_page, end_payment, api, bank_list, inside, control,
-        control_end, control_settlement,
+        control_end, control_past, control_settlement,
     ]  # fmt: skip
     provided = {"partner_": Provide(lambda: simulated, sync_to_thread=False)}
     return partner.app(handlers, provided, simulated.notifier, simulated.store)

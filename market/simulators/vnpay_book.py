@@ -8,6 +8,8 @@ from sqlite3 import Row
 from urllib.parse import parse_qsl
 from uuid import UUID
 
+import msgspec
+
 from market import clock
 from market.simulators.faults import Faults
 from market.simulators.state import Store
@@ -97,6 +99,16 @@ class VNPayConfig:
     seed: int = 0
 
 
+class PastPayment(msgspec.Struct, frozen=True):
+    """A paid payment of an earlier day, to begin with."""
+
+    number: int
+    txn_ref: str
+    amount_vnd: int
+    bank_code: str
+    at: datetime
+
+
 class PageError(Exception):
     """The payment page refuses; the code is what its error page shows."""
 
@@ -147,6 +159,17 @@ class Book:
             fields["vnp_ReturnUrl"],
         )  # fmt: skip
         return self.by_token(str(token))
+
+    def record(self, tmn: str, past: PastPayment) -> None:
+        """A payment that was made long ago; known already, nothing changes."""
+        stamp = vnpay.stamp(past.at)
+        self._store.run(
+            "INSERT OR IGNORE INTO payment (number, token, tmn, txn_ref, day, amount_vnd, info,"
+            " bank_code, created, expires, return_url, status, response, pay_date)"
+            " VALUES (?, ?, ?, ?, ?, ?, '', ?, ?, ?, '', '00', '00', ?)",
+            past.number, f"past-{past.number}", tmn, past.txn_ref, stamp[:8], past.amount_vnd,
+            past.bank_code, stamp, stamp, stamp,
+        )  # fmt: skip
 
     def by_token(self, token: str) -> Row:
         """The payment behind a page.
