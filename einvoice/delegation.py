@@ -4,7 +4,6 @@ Source: Circular 91/2026, Art. 9. For households the party that issues files the
 under a contract names both parties, follows the seller's VAT method and is signed by the delegate.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
@@ -214,11 +213,6 @@ async def delegations_of(
         )
     rows = await db.exec(query.order_by(col(DelegationRow.id).desc()))
     return [_view(row) for row in rows]
-
-
-def both_told(of: Sequence[Delegation]) -> set[UUID]:
-    """Owners to tell when one party is suspended: both. Source: Circular 91/2026, Art. 8.2.đ."""
-    return {owner for one in of for owner in (one.owner_id, one.delegate_owner_id)}
 
 
 def _view(row: DelegationRow) -> Delegation:

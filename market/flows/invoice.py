@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -30,6 +30,8 @@ SOURCE = "tax"
 """Whose replies are pulled."""
 SEND_COUNT_MAX = 20
 SELLERS_MAX = 50
+LETTERS = "AA"
+"""Of the series of who issues by itself."""
 CASH, TRANSFER = "Tiền mặt", "Chuyển khoản"
 OFFICE_NAME, OFFICE_CODE = "Thuế tỉnh Thanh Hóa", "38000"
 
@@ -51,7 +53,13 @@ async def is_possible(db: AsyncSession, vendor_id: UUID | None, invoice_mode: st
     vendor = await db.get(VendorRow, vendor_id)
     if vendor is None or not vendor.tax_id:
         return False
-    registration = await einvoice.registration_of(db, vendor.tax_id)
+    return await _is_accepted(db, vendor.tax_id) or bool(
+        await einvoice.delegations_of(db, vendor.id, on=clock.local_day(clock.now()))
+    )
+
+
+async def _is_accepted(db: AsyncSession, tax_id: str) -> bool:
+    registration = await einvoice.registration_of(db, tax_id)
     return registration is not None and registration.state == "accepted"
 
 
@@ -63,6 +71,12 @@ async def issue_for_sale(
     Raises: NotFound, SaleNotPaid, InvoiceNotPossible where the vendor has not registered.
     """
     facts = await _facts(db, sale_id)
+    if facts.sale.invoice_id is not None:  # whatever has changed since, this sale has its invoice
+        before = await einvoice.invoice_of_subject(db, facts.vendor.id, sale_id)
+        if before is not None:
+            return before
+    issued_at = facts.sale.paid_at or now
+    by = await _issuer(db, facts.vendor, clock.local_day(issued_at))
     try:
         issued = await einvoice.issue(
             db,
@@ -72,9 +86,11 @@ async def issue_for_sale(
                 subject_id=sale_id,
                 seller=facts.seller,
                 lines=facts.lines,
-                issued_at=facts.sale.paid_at or now,
+                issued_at=issued_at,
                 lookup_code=einvoice.lookup_code(secrets.token_bytes(10)),
                 payment_form=CASH if facts.sale.method == "cash" else TRANSFER,
+                delegate=by.delegate if by else None,
+                letters=by.contract.letters if by else LETTERS,
             ),
             now=now,
         )
@@ -92,6 +108,14 @@ async def issue_for_sale(
         url = {"invoice_url": f"/hd/{issued.lookup_code}", "state": "paid"}
         await live.tell(db, f"payment:{sale_id}", "invoice", url, now=now)
     return issued
+
+
+async def _issuer(db: AsyncSession, vendor: VendorRow, on: date) -> einvoice.Delegation | None:
+    """The contract by which somebody issues for a vendor who is not registered itself."""
+    if await _is_accepted(db, vendor.tax_id):
+        return None
+    held = await einvoice.delegations_of(db, vendor.id, on=on)
+    return next((one for one in held if one.contract.template == einvoice.SALES_INVOICE), None)
 
 
 def invoice_data(issued: einvoice.IssuedInvoice) -> dict[str, Any]:
@@ -139,7 +163,7 @@ async def register_seller(
         ),
         message_id=ids.new(),
         sender=sender_of(settings),
-        signer=_signer(settings, vendor.tax_id, vendor.name, now),
+        signer=signer_of(settings, vendor.tax_id, vendor.name, now),
         now=now,
     )
 
@@ -151,6 +175,7 @@ async def send_invoices(context: Context, _: dict[str, Any]) -> None:
         authority = einvoice.HTTPAuthority(http, context.settings.tax_url)
         pinned = await _pinned(context, http)
         if pinned is None:
+            await _note(context, "no certificate")
             return  # out of reach: everything stays due
         await _send(context, authority, pinned)
         await _pull(context, authority, pinned)
@@ -160,7 +185,7 @@ async def _prepare(context: Context) -> None:
     async with context.database.as_system() as db:
         waiting = await einvoice.sellers_waiting(db, SELLERS_MAX)
     for seller in waiting:
-        signer = _signer(context.settings, seller.tax_id, seller.name, context.now())
+        signer = await _signer_for(context, seller)
         made = True
         while made:  # at most 500 invoices a round
             async with context.database.as_system() as db:
@@ -172,8 +197,29 @@ async def _prepare(context: Context) -> None:
                         sender=sender_of(context.settings),
                         new_id=ids.new,
                         now=context.now(),
+                        delegate_tax_id=seller.delegate_tax_id,
                     )
                 )
+
+
+async def _signer_for(context: Context, seller: einvoice.Waiting) -> einvoice.Signer:
+    tax_id, name = seller.tax_id, seller.name
+    if seller.delegate_tax_id:
+        tax_id = seller.delegate_tax_id
+        async with context.database.as_system() as db:
+            issuer = await einvoice.registration_of(db, tax_id)
+        name = issuer.name if issuer else tax_id
+    return signer_of(context.settings, tax_id, name, context.now())
+
+
+async def _note(context: Context, trouble: str = "") -> None:
+    """Keep when the authority could not be reached: deadlines and the evidence rest on it."""
+    now = context.now()
+    async with context.database.as_system() as db:
+        if trouble:
+            await einvoice.outage_began(db, SOURCE, new_id=ids.new(), why=trouble, now=now)
+        else:
+            await einvoice.outage_ended(db, SOURCE, now=now)
 
 
 async def _send(
@@ -187,6 +233,7 @@ async def _send(
         except AuthorityUnavailable as failed:
             async with context.database.as_system() as db:
                 await einvoice.record_failure(db, message.id, str(failed))
+            await _note(context, str(failed))
             return  # the others are as far away; they stay due
         if reply is not None:
             await _take_in(context, message.id, reply, pinned)
@@ -229,9 +276,11 @@ async def _pull(
             after = await einvoice.pulled_to(db, SOURCE)
         try:
             replies = await authority.replies(after)
-        except AuthorityUnavailable:
+        except AuthorityUnavailable as failed:
+            await _note(context, str(failed))
             return
         if not replies:
+            await _note(context)
             return
         async with context.database.as_system() as db:
             await einvoice.record_replies(
@@ -244,7 +293,8 @@ def sender_of(settings: Settings) -> str:
     return f"V{settings.tax_provider_id}"
 
 
-def _signer(settings: Settings, tax_id: str, name: str, now: datetime) -> einvoice.Signer:
+def signer_of(settings: Settings, tax_id: str, name: str, now: datetime) -> einvoice.Signer:
+    """Who signs for this tax id: its key in the folder of keys, made at the first call."""
     return einvoice.KeyFolder(settings.data / "keys").signer(tax_id, name, now)
 
 

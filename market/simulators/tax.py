@@ -7,7 +7,7 @@ in the order they came out). With `push` every notice is also sent to {market_ur
 import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,8 @@ class AskReview(msgspec.Struct):
     template: int
     symbol: str
     number: int
+    issued_on: date | None = None
+    """Of the invoice; today if left out."""
     why: str = "Số tiền trên hóa đơn khác số tiền người mua đã kê khai."
     days: int = 2
 
@@ -226,7 +228,7 @@ def ask_review(data: JSONBody[AskReview], tax: NamedDependency[Tax]) -> dict[str
     now = tax.config.now()
     asked = demands.AskedInvoice(
         template=str(data.template), symbol=data.symbol, number=str(data.number),
-        issued_on=clock.local_day(now), why=data.why, code=known.code,
+        issued_on=data.issued_on or clock.local_day(now), why=data.why, code=known.code,
     )  # fmt: skip
     header = tax.header_of(envelope.REVIEW, data.tax_id, now)
     notice = demands.review_message(header, seller.name, [asked], data.days, tax.signer, now)
