@@ -214,8 +214,7 @@ def _named(draft: Invoice, number: int, code: str) -> Invoice:
 
 
 def _written(invoice: Invoice, signer: Signer | None, now: datetime) -> bytes:
-    xml = document.write(invoice)
-    return xml if signer is None else seal.sign(xml, seal.SELLER, signer, now)
+    return document.write(invoice) if signer is None else seal.write_signed(invoice, signer, now)
 
 
 async def _conflict(db: AsyncSession, numbering: Numbering) -> IssuedInvoice:
