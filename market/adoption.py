@@ -66,6 +66,10 @@ class StallTotals:
     selling_days: int = 0
     """Days with any recorded sale."""
     cash_days: int = 0
+    refund_vnd: int = 0
+    """What went back in the period, of whichever period's sales."""
+    reversed_count: int = 0
+    """Sales of which the last đồng went back in the period."""
 
     @property
     def records_cash(self) -> bool:
@@ -84,7 +88,7 @@ class StallTotals:
 
 @dataclass(frozen=True)
 class DayTotals:
-    """One Vietnamese day over all stalls of a scope."""
+    """One Vietnamese day over all stalls of a scope; what went back that day is taken off."""
 
     day: date
     cashless_count: int = 0
@@ -333,8 +337,8 @@ def _summed(stalls: Sequence[StallTotals]) -> _Sums:
         with_code=sum(one.has_code for one in active),
         activated=sum(one.cashless_count > 0 for one in active),
         cash_recorders=sum(one.records_cash for one in active),
-        cashless_count=sum(one.cashless_count for one in stalls),
-        cashless_vnd=sum(one.cashless_vnd for one in stalls),
+        cashless_count=sum(one.cashless_count - one.reversed_count for one in stalls),
+        cashless_vnd=sum(one.cashless_vnd - one.refund_vnd for one in stalls),
         cash_count=sum(one.cash_count for one in stalls),
         cash_vnd=sum(one.cash_vnd for one in stalls),
     )
@@ -360,9 +364,9 @@ def _figure(
     value: Decimal | None
     if denominator is None:
         value = Decimal(numerator)
-    elif indicator.kind == "percent":
-        value = percent(numerator, denominator)
-    elif denominator == 0:
+    elif indicator.kind == "percent":  # more may go back in a period than came
+        value = percent(numerator, denominator) if numerator >= 0 < denominator else None
+    elif denominator <= 0:
         value = None
     else:
         value = Decimal((numerator * 2 + denominator) // (2 * denominator))
@@ -408,6 +412,13 @@ WITH taken AS (
     JOIN market.hall h ON h.id = s.hall_id
     WHERE {where} = :id AND t.hour >= :start AND t.hour < :end AND t.sale_count > 0
     GROUP BY t.stall_id
+), given_back AS (
+    SELECT r.stall_id, sum(r.refund_vnd) AS refund_vnd, sum(r.reversed_count) AS reversed_count
+    FROM market.refund_hour r
+    JOIN market.stall s ON s.id = r.stall_id
+    JOIN market.hall h ON h.id = s.hall_id
+    WHERE {where} = :id AND r.hour >= :start AND r.hour < :end
+    GROUP BY r.stall_id
 )
 SELECT s.id, s.hall_id, h.area_id, s.vendor_id, s.code, s.trade,
        s.status = 'active' AND s.opened_on <= :last AND (s.ended_on IS NULL OR s.ended_on > :last),
@@ -418,25 +429,36 @@ SELECT s.id, s.hall_id, h.area_id, s.vendor_id, s.code, s.trade,
        coalesce(t.cashless_count, 0)::bigint, coalesce(t.cashless_vnd, 0)::bigint,
        coalesce(t.cash_count, 0)::bigint, coalesce(t.cash_vnd, 0)::bigint,
        coalesce(t.recent_count, 0)::bigint,
-       coalesce(t.selling_days, 0), coalesce(t.cash_days, 0)
+       coalesce(t.selling_days, 0), coalesce(t.cash_days, 0),
+       coalesce(b.refund_vnd, 0)::bigint, coalesce(b.reversed_count, 0)::bigint
 FROM market.stall s
 JOIN market.hall h ON h.id = s.hall_id
 LEFT JOIN taken t ON t.stall_id = s.id
+LEFT JOIN given_back b ON b.stall_id = s.id
 WHERE {where} = :id
 ORDER BY s.hall_id, s.code
 """
 
 _DAYS = """
-SELECT (t.hour AT TIME ZONE INTERVAL '7 hours')::date AS day,
-       coalesce(sum(t.sale_count) FILTER (WHERE t.method <> 'cash'), 0)::bigint,
-       coalesce(sum(t.sale_vnd) FILTER (WHERE t.method <> 'cash'), 0)::bigint,
-       coalesce(sum(t.sale_count) FILTER (WHERE t.method = 'cash'), 0)::bigint,
-       coalesce(sum(t.sale_vnd) FILTER (WHERE t.method = 'cash'), 0)::bigint,
-       count(DISTINCT s.vendor_id)
-FROM market.takings_hour t
-JOIN market.stall s ON s.id = t.stall_id
+WITH moved AS (
+    SELECT t.stall_id, t.hour, t.sale_count,
+           CASE WHEN t.method <> 'cash' THEN t.sale_count ELSE 0 END AS cashless_count,
+           CASE WHEN t.method <> 'cash' THEN t.sale_vnd ELSE 0 END AS cashless_vnd,
+           CASE WHEN t.method = 'cash' THEN t.sale_count ELSE 0 END AS cash_count,
+           CASE WHEN t.method = 'cash' THEN t.sale_vnd ELSE 0 END AS cash_vnd
+    FROM market.takings_hour t WHERE t.sale_count > 0
+    UNION ALL
+    SELECT r.stall_id, r.hour, 0, -r.reversed_count, -r.refund_vnd, 0, 0
+    FROM market.refund_hour r
+)
+SELECT (m.hour AT TIME ZONE INTERVAL '7 hours')::date AS day,
+       sum(m.cashless_count)::bigint, sum(m.cashless_vnd)::bigint,
+       sum(m.cash_count)::bigint, sum(m.cash_vnd)::bigint,
+       count(DISTINCT s.vendor_id) FILTER (WHERE m.sale_count > 0)
+FROM moved m
+JOIN market.stall s ON s.id = m.stall_id
 JOIN market.hall h ON h.id = s.hall_id
-WHERE {where} = :id AND t.hour >= :start AND t.hour < :end AND t.sale_count > 0
+WHERE {where} = :id AND m.hour >= :start AND m.hour < :end
 GROUP BY day
 """
 

@@ -14,6 +14,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from market.errors import AmountOutOfRange, LinesDoNotAddUp, NotFound
+from market.refund_tables import RefundHourRow
 from market.tables import HallRow, SaleLineRow, SaleRow, StallRow, VendorRow
 
 AMOUNT_VND_MAX = 499_999_999
@@ -170,10 +171,18 @@ class Takings:
     cash_count: int
     cash_vnd: int
     open_count: int
+    refund_count: int = 0
+    refund_vnd: int = 0
+    """What went back to buyers in that time, whenever it was sold."""
+
+    @property
+    def kept_vnd(self) -> int:
+        """What came, cash too, less what went back; negative where more went back."""
+        return self.cashless_vnd + self.cash_vnd - self.refund_vnd
 
 
 async def takings(db: AsyncSession, stall_id: UUID, start: datetime, end: datetime) -> Takings:
-    """Paid sales of a stall by kind, and how many still wait for money."""
+    """Paid sales of a stall by kind, how many still wait for money, and what went back."""
     rows = await db.exec(
         select(SaleRow.method, SaleRow.state, func.count(), func.sum(SaleRow.amount_vnd))
         .where(SaleRow.stall_id == stall_id, SaleRow.sold_at >= start, SaleRow.sold_at < end)
@@ -188,6 +197,15 @@ async def takings(db: AsyncSession, stall_id: UUID, start: datetime, end: dateti
             kind = "cash" if method == "cash" else "cashless"
             counts[kind] += count
             sums[kind] += int(vnd)
-    return Takings(
-        counts["cashless"], sums["cashless"], counts["cash"], sums["cash"], counts["open"]
+    back = await db.exec(
+        select(func.sum(RefundHourRow.refund_count), func.sum(RefundHourRow.refund_vnd)).where(
+            RefundHourRow.stall_id == stall_id,
+            RefundHourRow.hour >= start,
+            RefundHourRow.hour < end,
+        )
     )
+    refund_count, refund_vnd = back.one()
+    return Takings(
+        counts["cashless"], sums["cashless"], counts["cash"], sums["cash"], counts["open"],
+        int(refund_count or 0), int(refund_vnd or 0),
+    )  # fmt: skip

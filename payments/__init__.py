@@ -137,6 +137,7 @@ from payments.refund_reading import (
     source_of,
     unbooked_refunds,
 )
+from payments.refunded import GivenBack, given_back, given_back_by
 from payments.refunds import (
     answer_refund,
     ask_refund,
@@ -179,6 +180,7 @@ __all__ = [
     "Event",
     "Fed",
     "FileUnreadable",
+    "GivenBack",
     "Hold",
     "JournalUnreadable",
     "Kept",
@@ -262,6 +264,8 @@ __all__ = [
     "find_codes",
     "forget_notices",
     "freeze_account",
+    "given_back",
+    "given_back_by",
     "is_code",
     "keep_notice",
     "keep_partitions",

@@ -77,6 +77,8 @@ class AskRefund(msgspec.Struct, frozen=True, kw_only=True):
     amount_vnd: int
     reason: str = ""
     asked_by: UUID | None = None
+    is_held: bool | None = None
+    """Of takings, or of what a person put aside in suspense to be given back; None: takings first."""
     road: Road | None = None
     """None: by API where an acquirer took the money, else a guided transfer."""
     code: str = ""

@@ -12,11 +12,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from payments.gateways.vnpay import txn_ref_of
 from payments.ledger.accounts import lane_of
 from payments.ledger.transfer import TransferKind
+from payments.payment import PaymentState
 from payments.refund import Outgoing, Refundable, RefundRequest, RefundState
 from payments.refund_tables import RefundRequestRow
 from payments.settlement import VIETNAM, SettlementOutcome
 from payments.suspense.moves import REFUND_DUE
-from payments.tables import ReceiptRow
+from payments.tables import PaymentRow, ReceiptRow
 
 DAYS_LATE_MAX = 40
 """So many days after it moved may money be reported and its receipt still be found by its id."""
@@ -50,11 +51,12 @@ async def refundable(
         query = query.where(_is_receipt(receipt_id))
     rows = await db.exec(query.order_by(col(ReceiptRow.recorded_at), col(ReceiptRow.id)).limit(100))
     receipts = [row for row in rows.all() if row.owner_id is not None]
-    settled = any(row.outcome in {"settled", "over"} for row in receipts)
+    settled = await _settled(db, {row.payment_id for row in receipts if row.payment_id})
     found = []
     for row in receipts:
         for transfer in await _transfers_of(db, row):
-            found.append(await _refundable(db, row, transfer, settled=settled))
+            is_settled = row.payment_id in settled
+            found.append(await _refundable(db, row, transfer, settled=is_settled))
     return found
 
 
@@ -181,6 +183,16 @@ def _is_receipt(receipt_id: UUID) -> ColumnElement[bool]:
     made_on = datetime.fromtimestamp((receipt_id.int >> 80) / 1000, VIETNAM).date()
     days = [made_on - timedelta(days=back) for back in range(-1, DAYS_LATE_MAX)]
     return and_(col(ReceiptRow.id) == receipt_id, col(ReceiptRow.business_date).in_(days))
+
+
+async def _settled(db: AsyncSession, payment_ids: set[UUID]) -> set[UUID]:
+    """Which of the payments are complete: what had come short for them was released."""
+    rows = await db.exec(
+        select(PaymentRow.id).where(
+            col(PaymentRow.id).in_(payment_ids), PaymentRow.state == PaymentState.SETTLED.value
+        )
+    )
+    return set(rows.all())
 
 
 async def _transfers_of(db: AsyncSession, row: ReceiptRow) -> Sequence[Any]:

@@ -297,7 +297,11 @@ async def end_refund(
 async def _target(db: AsyncSession, command: AskRefund) -> Refundable:
     """What of the receipt's money the command means: takings first."""
     found = await refundable(db, receipt_id=command.receipt_id)
-    own = [one for one in found if one.owner_id == command.owner_id]
+    own = [
+        one
+        for one in found
+        if one.owner_id == command.owner_id and command.is_held in (None, one.is_held)
+    ]
     if not own:
         raise NotRefundable(command.receipt_id, "nothing came by it")
     if command.road == "acquired" and own[0].road != "acquired":

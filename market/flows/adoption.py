@@ -1,7 +1,7 @@
 """Takings per stall and hour, kept from the ledger's events, and computed anew from its journal."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -24,6 +24,15 @@ _ADD = text(
     " sale_count = takings_hour.sale_count + 1,"
     " sale_vnd = takings_hour.sale_vnd + excluded.sale_vnd"
 )
+_GIVE_BACK = text(
+    "INSERT INTO market.refund_hour"
+    " (stall_id, hour, method, refund_count, refund_vnd, reversed_count)"
+    " VALUES (:stall_id, :hour, :method, 1, :vnd, :reversed)"
+    " ON CONFLICT (stall_id, hour, method) DO UPDATE SET"
+    " refund_count = refund_hour.refund_count + 1,"
+    " refund_vnd = refund_hour.refund_vnd + excluded.refund_vnd,"
+    " reversed_count = refund_hour.reversed_count + excluded.reversed_count"
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,14 @@ class Sums:
     cashless_vnd: int = 0
     cash_count: int = 0
     cash_vnd: int = 0
+    refund_count: int = 0
+    refund_vnd: int = 0
+    reversed_count: int = 0
+    """Sales that went back whole."""
+
+
+Hours = dict[tuple[UUID, datetime], Sums]
+"""By stall and hour."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +94,31 @@ async def takings_rolled_up(db: AsyncSession, event: Event, now: datetime) -> No
     )
 
 
+async def refund_rolled_up(db: AsyncSession, event: Event, now: datetime) -> None:
+    """Reaction to `refund.done`: what went back of takings is of the hour in which it went back.
+
+    The hours it was sold in stay as they were told.
+    """
+    data = event.data
+    done = await payments.given_back_by(db, UUID(data["owner_id"]), UUID(data["refund_id"]))
+    if done is None:
+        return
+    await db.execute(
+        _GIVE_BACK,
+        {
+            "stall_id": done.place_id,
+            "hour": hour_of(done.occurred_at),
+            "method": _method_of_refund(done),
+            "vnd": done.amount_vnd,
+            "reversed": int(done.is_last),
+        },
+    )
+
+
+def _method_of_refund(done: payments.GivenBack) -> str:
+    return method_of({"outcome": done.outcome, "gateway": done.gateway})
+
+
 def method_of(data: dict[str, Any]) -> str:
     """How the money came: cash, a printed code, a dynamic one, or an acquirer's name."""
     if data["outcome"] in {"cash", "stand"}:
@@ -95,26 +137,30 @@ _ROLLED = text(
     " coalesce(sum(sale_count) FILTER (WHERE method <> 'cash'), 0)::bigint,"
     " coalesce(sum(sale_vnd) FILTER (WHERE method <> 'cash'), 0)::bigint,"
     " coalesce(sum(sale_count) FILTER (WHERE method = 'cash'), 0)::bigint,"
-    " coalesce(sum(sale_vnd) FILTER (WHERE method = 'cash'), 0)::bigint"
+    " coalesce(sum(sale_vnd) FILTER (WHERE method = 'cash'), 0)::bigint, 0, 0, 0"
     " FROM market.takings_hour"
+    " WHERE stall_id = ANY (:stalls) AND hour >= :start AND hour < :end GROUP BY 1, 2"
+)
+_ROLLED_BACK = text(
+    "SELECT stall_id, hour, 0, 0, 0, 0, sum(refund_count)::bigint, sum(refund_vnd)::bigint,"
+    " sum(reversed_count)::bigint FROM market.refund_hour"
     " WHERE stall_id = ANY (:stalls) AND hour >= :start AND hour < :end GROUP BY 1, 2"
 )
 
 
 async def recompute(db: AsyncSession, scope: Scope, period: Period) -> Recomputed:
-    """The takings behind every figure of a scope, from the journal alone, against the roll-up.
+    """The takings and refunds behind every figure of a scope, from the journal alone, against the
+    roll-up.
 
     Both are read in the caller's transaction; run it as the system role, which sees the journal.
     """
     stalls = [one.stall_id for one in await adoption.stalls_of(db, scope, period)]
-    rows = await db.execute(_ROLLED, {"stalls": stalls, "start": period.start, "end": period.end})
-    rolled = {(row[0], row[1]): Sums(*row[2:]) for row in rows}
-    ledger = {
-        (one.place_id, one.hour): Sums(
-            one.cashless_count, one.cashless_vnd, one.cash_count, one.cash_vnd
-        )
-        for one in await payments.takings(db, stalls, period.start, period.end)
-    }
+    within = {"stalls": stalls, "start": period.start, "end": period.end}
+    rolled: Hours = {}
+    for statement in (_ROLLED, _ROLLED_BACK):
+        for row in await db.execute(statement, within):
+            _add(rolled, row[0], row[1], Sums(*row[2:]))
+    ledger = await _by_ledger(db, stalls, period)
     wrong = [
         Difference(key[0], key[1], rolled.get(key, Sums()), ledger.get(key, Sums()))
         for key in sorted(rolled.keys() | ledger.keys())
@@ -125,11 +171,21 @@ async def recompute(db: AsyncSession, scope: Scope, period: Period) -> Recompute
     )
 
 
+async def _by_ledger(db: AsyncSession, stalls: list[UUID], period: Period) -> Hours:
+    found: Hours = {}
+    for one in await payments.takings(db, stalls, period.start, period.end):
+        sums = Sums(one.cashless_count, one.cashless_vnd, one.cash_count, one.cash_vnd)
+        _add(found, one.place_id, one.hour, sums)
+    for back in await payments.given_back(db, stalls, period.start, period.end):
+        sums = Sums(0, 0, 0, 0, 1, back.amount_vnd, int(back.is_last))
+        _add(found, back.place_id, hour_of(back.occurred_at), sums)
+    return found
+
+
+def _add(hours: Hours, stall_id: UUID, hour: datetime, more: Sums) -> None:
+    hours[stall_id, hour] = _total((hours.get((stall_id, hour), Sums()), more))
+
+
 def _total(many: Iterable[Sums]) -> Sums:
-    found = list(many)
-    return Sums(
-        sum(one.cashless_count for one in found),
-        sum(one.cashless_vnd for one in found),
-        sum(one.cash_count for one in found),
-        sum(one.cash_vnd for one in found),
-    )
+    """Every field is a sum of its own."""
+    return Sums(*(sum(column) for column in zip(*map(astuple, many), strict=True)))

@@ -112,6 +112,7 @@ async def ask_by_receipt(
             amount_vnd=amount_vnd,
             reason=reason,
             asked_by=by,
+            is_held=what.is_held,
             code=payments.new_code(secrets.token_bytes(8)),
             to_bank_bin=to.bank_bin,
             to_account_no=to.account_no,

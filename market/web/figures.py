@@ -207,7 +207,7 @@ def days_picture(days: Sequence[DayTotals], t: Translate) -> str:
         [
             charts.Bar(
                 f"{one.day:%d/%m}",
-                one.cashless_count,
+                max(0, one.cashless_count),
                 one.cash_count,
                 said.format(
                     day=i18n.day(one.day),

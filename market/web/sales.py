@@ -110,13 +110,17 @@ class StallView(Struct, frozen=True, kw_only=True):
 
 
 class TodayView(Struct, frozen=True):
-    """The day's takings by kind."""
+    """The day's takings by kind, and what went back to buyers that day."""
 
     cashless_count: int
     cashless_vnd: int
     cash_count: int
     cash_vnd: int
     open_count: int
+    refund_count: int
+    refund_vnd: int
+    kept_vnd: int
+    """What came, cash too, less what went back."""
 
 
 class ReceiptView(Struct, frozen=True, kw_only=True):
@@ -363,8 +367,9 @@ async def _takings(database: Database, viewer: Viewer, stall_id: UUID, day: date
     async with database.as_viewer(viewer) as db:
         sums = await sales.takings(db, stall_id, *clock.day_bounds(day))
     return TodayView(
-        sums.cashless_count, sums.cashless_vnd, sums.cash_count, sums.cash_vnd, sums.open_count
-    )
+        sums.cashless_count, sums.cashless_vnd, sums.cash_count, sums.cash_vnd, sums.open_count,
+        sums.refund_count, sums.refund_vnd, sums.kept_vnd,
+    )  # fmt: skip
 
 
 async def _day(

@@ -27,7 +27,7 @@ export class Today {
       this.isAsked = false;
       try {
         const sums = await call(this.path);
-        this.amount.textContent = vnd(sums.cashless_vnd + sums.cash_vnd);
+        this.amount.textContent = vnd(sums.kept_vnd);
         this.count.textContent = t("{count} lần", { count: sums.cashless_count + sums.cash_count });
       } catch {
         // Yesterday's figure is never shown as today's: an unknown stays a dash, a known one stays.
