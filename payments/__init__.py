@@ -82,7 +82,8 @@ from payments.ledger.transfer import OUTCOMES, Outcome, Transfer, TransferKind
 from payments.ledger.writer import CashSale, Ledger
 from payments.memo import find_codes, is_code, new_code
 from payments.migrations import migrate
-from payments.notices import Notice, forget_notices, keep_notice, notices
+from payments.notice import Notice, notice_of
+from payments.notices import forget_notices, keep_notice, notices
 from payments.payment import (
     AMOUNT_VND_MAX,
     AMOUNT_VND_MIN,
@@ -276,6 +277,7 @@ __all__ = [
     "migrate",
     "new_code",
     "note_problem",
+    "notice_of",
     "notices",
     "open_account",
     "open_accounts",

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -18,51 +18,13 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from payments.gateways.gateway import VIETNAM
+from payments.notice import VERDICTS, Notice, Verdict, notice_of
 from payments.tables import NoticeRow
 
-HEADERS_KEPT = frozenset(
-    {
-        "content-type",
-        "content-length",
-        "date",
-        "host",
-        "stripe-signature",
-        "user-agent",
-        "x-casso-signature",
-        "x-forwarded-for",
-        "x-request-id",
-        "x-sepay-signature",
-        "x-sepay-timestamp",
-        "webhook-id",
-        "webhook-signature",
-        "webhook-timestamp",
-    }
-)
-"""Signatures prove something and open nothing; keys and cookies are never kept."""
-HEADER_LENGTH_MAX = 500
-BODY_BYTES_MAX = 65_536
-"""No real notice is longer; more of a body than this proves nothing."""
-FORGED_BYTES_MAX = 4_096
-"""What anybody may write into our database, at most."""
 FORGET_COUNT_MAX = 5_000
 """Rows in one transaction."""
 RETENTION = Path(__file__).parent / "data" / "notice_retention.csv"
 NOTICE_COUNT_MAX = 1_000
-
-Verdict = Literal["verified", "forged", "malformed"]
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-
-
-class Notice(msgspec.Struct, frozen=True):
-    """A notice as it arrived, and what was thought of it."""
-
-    id: UUID
-    gateway: str
-    headers: dict[str, str]
-    body: bytes
-    verdict: Verdict
-    reason: str
-    received_at: datetime
 
 
 async def keep_notice(
@@ -76,28 +38,13 @@ async def keep_notice(
     *,
     now: datetime,
 ) -> None:
-    """Store a notice before anything is made of it. Secrets among the headers are left out."""
-    db.add(
-        NoticeRow(
-            id=notice_id,
-            gateway=gateway,
-            headers=headers_kept(headers),
-            body=body[: BODY_BYTES_MAX if verdict == "verified" else FORGED_BYTES_MAX],
-            verdict=verdict,
-            reason=_storable(reason),
-            received_at=now,
-        )
-    )
+    """Store a notice before anything is made of it. Secrets among the headers are left out.
+
+    A verified notice of money goes with `Ledger.settle`, by the commit that records the money.
+    """
+    kept = notice_of(notice_id, gateway, headers, body, verdict, reason, now=now)
+    db.add(NoticeRow(**msgspec.structs.asdict(kept)))
     await db.flush()
-
-
-def headers_kept(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that may be stored: named in `HEADERS_KEPT`, and not endless."""
-    return {
-        name.lower(): _storable(value)
-        for name, value in headers.items()
-        if name.lower() in HEADERS_KEPT
-    }
 
 
 async def notices(
@@ -181,9 +128,3 @@ def _rules() -> tuple[_Rule, ...]:
 def _notice(row: NoticeRow) -> Notice:
     verdict: Verdict = row.verdict  # type: ignore[assignment]  # the table's CHECK names the same words
     return Notice(row.id, row.gateway, row.headers, row.body, verdict, row.reason, row.received_at)
-
-
-def _storable(value: str) -> str:
-    """PostgreSQL's text takes neither NUL nor half a surrogate pair; an attacker may send both."""
-    clean = value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-    return clean[:HEADER_LENGTH_MAX]

@@ -102,19 +102,31 @@ async def _taken(
     if not told:
         await _keep(database, gateway.name, came, "verified", "no money", now)
         return gateway.answer("ping")
-    kept, *settled = await asyncio.gather(
-        _keep(database, gateway.name, came, "verified", "", now),
-        *(ledger.settle(one, receipt_id=ids.new(), now=now) for one in told),
-        return_exceptions=True,
-    )
-    for done in (kept, *settled):
-        if isinstance(done, BaseException):
-            raise done
-    found = [one for one in settled if isinstance(one, payments.Settled)]
+    raw = payments.notice_of(ids.new(), gateway.name, came.headers, _raw(came), "verified", now=now)
+    settling = [
+        ledger.settle_soon(one, receipt_id=ids.new(), now=now, notice=None if index else raw)
+        for index, one in enumerate(told)
+    ]
+    done = await asyncio.gather(*settling, return_exceptions=True)
+    try:
+        found = [_well(one) for one in done]
+    except (payments.ConfirmationInvalid, payments.SettlementFailed) as failed:
+        await _keep(database, gateway.name, came, "verified", f"not recorded: {failed.code}", now)
+        raise
     first = next((one for one in found if one.outcome != "already_seen"), found[0])
     if isinstance(gateway, VNPayGateway):  # its order of checks needs more than the outcome's name
         return gateway.answer_to(first)
     return gateway.answer(first.outcome)
+
+
+def _well(done: payments.Settled | BaseException) -> payments.Settled:
+    if isinstance(done, BaseException):
+        raise done
+    return done
+
+
+def _raw(came: Notice) -> bytes:
+    return came.body or came.query.encode()
 
 
 async def _keep(
@@ -126,7 +138,7 @@ async def _keep(
             ids.new(),
             gateway,
             came.headers,
-            came.body or came.query.encode(),
+            _raw(came),
             verdict,
             reason,
             now=now,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import numpy as np
 
 from payments import settlement
@@ -16,6 +17,7 @@ from payments.ledger.line import Line
 from payments.ledger.records import TRANSFER_DTYPE, record_of
 from payments.ledger.rows import event_data, receipt_row
 from payments.ledger.transfer import Outcome
+from payments.notice import Notice
 from payments.payment import WAITING, Payment
 from payments.settlement import (
     Decision,
@@ -66,6 +68,7 @@ class _Batch:
         self._found = found
         self._book = Book(found.read)
         self._receipts: list[tuple[Any, ...]] = []
+        self._notices: list[Notice] = []
         self._facts: list[Fact] = []
         self._changed: dict[UUID, Payment] = {}
         self._needed: dict[UUID, AccountName] = {}
@@ -101,6 +104,8 @@ class _Batch:
         return outcomes
 
     def _judge_settling(self, item: Settling) -> Settled:
+        if item.notice is not None:
+            self._notices.append(item.notice)
         reading, found = item.reading, self._found
         key = reading.reference_key
         first = found.by_provider.get((reading.confirmation.gateway, reading.provider_key))
@@ -239,6 +244,8 @@ class _Batch:
         if new:
             self.opened = [name.id for name in new]
             open_accounts(self._line, new)
+        if self._notices:
+            self._line.put(statements.KEEP_NOTICES, *_notice_columns(self._notices))
         self._write_orders()
         put, book = self._line.put, self._book
         if self._receipts or self._facts:
@@ -318,6 +325,18 @@ _RECEIPT_COLUMNS: tuple[Callable[[Any], object], ...] = (
 def _receipt_columns(rows: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
     columns = list(zip(*rows, strict=True)) or [()] * len(_RECEIPT_COLUMNS)
     return tuple(send(column) for send, column in zip(_RECEIPT_COLUMNS, columns, strict=True))
+
+
+def _notice_columns(notices: Sequence[Notice]) -> tuple[Any, ...]:
+    return (
+        records.ids([one.id for one in notices]),
+        records.texts([one.gateway for one in notices]),
+        records.texts([msgspec.json.encode(one.headers).decode() for one in notices]),
+        records.byteas([one.body for one in notices]),
+        records.texts([one.verdict for one in notices]),
+        records.texts([one.reason for one in notices]),
+        records.times([one.received_at for one in notices]),
+    )
 
 
 def _balance_columns(sums: Mapping[bytes, Sums]) -> tuple[Any, ...]:

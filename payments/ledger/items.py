@@ -12,6 +12,7 @@ import msgspec
 from payments.ledger.accounts import AccountName
 from payments.ledger.orders import Order
 from payments.ledger.transfer import Outcome
+from payments.notice import Notice
 from payments.settlement import Reading, Settled
 
 
@@ -49,6 +50,8 @@ class Settling:
     receipt_id: UUID
     now: datetime
     answer: "asyncio.Future[Settled]"
+    notice: Notice | None = None
+    """What told of it, raw: kept by the same commit."""
     may_stand: bool = False
     """A commit of unknown outcome may have written it: its own receipt is then no duplicate."""
     size: int = 1

@@ -227,6 +227,15 @@ INSERT INTO payments.refund (lane, id, original_id, owner_id, amount_vnd)
 SELECT * FROM unnest($1, $2, $3, $4, $5)
 """
 
+# A commit of unknown outcome is run again: what stands stays.
+KEEP_NOTICES = """
+INSERT INTO payments.notice (id, gateway, headers, body, verdict, reason, received_at)
+SELECT x.id, x.gateway, x.headers::jsonb, x.body, x.verdict, x.reason, x.received_at
+FROM unnest($1, $2, $3, $4, $5, $6, $7)
+     AS x (id, gateway, headers, body, verdict, reason, received_at)
+ON CONFLICT (id) DO NOTHING
+"""
+
 MOVE_BALANCES = "SELECT payments.move_balances($1, $2, $3, $4, $5, $6)"
 
 # Everything about money that came, in one trip. The payments are locked already; the transaction

@@ -39,6 +39,7 @@ from payments.ledger.line import Line
 from payments.ledger.orders import Order
 from payments.ledger.records import TRANSFER_DTYPE, Array, pack
 from payments.ledger.transfer import OUTCOMES, Outcome, Transfer, TransferKind
+from payments.notice import Notice
 from payments.payment import AMOUNT_VND_MAX, AMOUNT_VND_MIN
 
 BATCH_MAX = 8_000
@@ -167,17 +168,28 @@ class Ledger:
         return outcomes
 
     async def settle(
-        self, confirmation: Confirmation, *, receipt_id: UUID, now: datetime
+        self,
+        confirmation: Confirmation,
+        *,
+        receipt_id: UUID,
+        now: datetime,
+        notice: Notice | None = None,
     ) -> settlement.Settled:
         """What became of a verified confirmation, once receipt, payment, transfers and event are
-        durable together. The same movement told again changes nothing, under any `receipt_id`.
+        durable together, and with them the raw notice that told of it, if given. The same movement
+        told again changes nothing, under any `receipt_id`; its notice is kept all the same.
 
         Raises: ConfirmationInvalid, SettlementFailed, LedgerBusy, LedgerUnavailable, LedgerClosed.
         """
-        return await self.settle_soon(confirmation, receipt_id=receipt_id, now=now)
+        return await self.settle_soon(confirmation, receipt_id=receipt_id, now=now, notice=notice)
 
     def settle_soon(
-        self, confirmation: Confirmation, *, receipt_id: UUID, now: datetime
+        self,
+        confirmation: Confirmation,
+        *,
+        receipt_id: UUID,
+        now: datetime,
+        notice: Notice | None = None,
     ) -> "asyncio.Future[settlement.Settled]":
         """As `settle`, for many at once: in the queue when this returns, everything that `settle`
         raises comes with the future.
@@ -185,7 +197,7 @@ class Ledger:
         answer: asyncio.Future[settlement.Settled] = asyncio.get_running_loop().create_future()
         try:
             reading = settlement.read(confirmation)
-            self._enqueue(Settling(reading, receipt_id, now, answer))
+            self._enqueue(Settling(reading, receipt_id, now, answer, notice))
         except PaymentError as error:
             answer.set_exception(error)
         return answer
