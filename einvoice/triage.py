@@ -10,9 +10,9 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from einvoice import instruments
+from einvoice import instruments, rules
 from einvoice.errors import NotPossible
-from einvoice.invoice import Buyer, Invoice, Method
+from einvoice.invoice import Invoice, Method
 
 
 class Fault(StrEnum):
@@ -119,12 +119,15 @@ class Case:
     answer_by: date | None = None
 
 
-def buyer_kind(buyer: Buyer) -> BuyerKind:
+def buyer_kind(invoice: Invoice) -> BuyerKind:
     """Who bought, by what the invoice says: a tax id of 10 digits is a business's."""
+    buyer = invoice.buyer
     if len(buyer.tax_id) in (10, 14):
         return BuyerKind.BUSINESS
-    named = buyer.tax_id or buyer.personal_id or buyer.phone or buyer.email or buyer.address
-    return BuyerKind.INDIVIDUAL if named else BuyerKind.CONSUMER
+    nobody = rules.phrase("consumer_name", invoice.issued_on)
+    told = buyer.tax_id or buyer.personal_id or buyer.phone or buyer.email or buyer.address
+    is_named = bool(buyer.name) and buyer.name != nobody
+    return BuyerKind.INDIVIDUAL if told or is_named else BuyerKind.CONSUMER
 
 
 def case_of(invoice: Invoice, faults: Iterable[Fault], *, state: str, correction: str = "") -> Case:
@@ -138,7 +141,7 @@ def case_of(invoice: Invoice, faults: Iterable[Fault], *, state: str, correction
     return Case(
         faults=frozenset(faults),
         is_cash_register=invoice.is_cash_register,
-        buyer=buyer_kind(invoice.buyer),
+        buyer=buyer_kind(invoice),
         earlier=Method.ADJUSTS if correction == "adjusted" else earlier,
         state=state,
     )

@@ -37,7 +37,7 @@ def naming(issued: einvoice.IssuedInvoice, now: datetime) -> str:
     """Whether the holder of the code may have the invoice in their name now, or why not."""
     if issued.correction or issued.kind == "adjustment":
         return CORRECTED
-    if einvoice.buyer_kind(issued.invoice.buyer) is not BuyerKind.CONSUMER:
+    if einvoice.buyer_kind(issued.invoice) is not BuyerKind.CONSUMER:
         return NAMED
     if issued.state == "rejected":
         return REFUSED
@@ -140,7 +140,7 @@ async def _page(
     context = {
         "issued": issued,
         "invoice": issued.invoice,
-        "seal": _seal_of(issued, now),
+        "seal": seal_of(issued, now),
         "naming": naming(issued, now),
         "successors": [one for one in successors if one.state != "rejected"],
         "notices": notices,
@@ -153,11 +153,11 @@ async def _page(
 
 def _is_open(after: einvoice.IssuedInvoice, before: einvoice.IssuedInvoice) -> bool:
     """Whether who holds the code of `before` may see `after`: it tells nobody's name anew."""
-    buyer = after.invoice.buyer
-    return buyer == before.invoice.buyer or einvoice.buyer_kind(buyer) is BuyerKind.CONSUMER
+    is_same = after.invoice.buyer == before.invoice.buyer
+    return is_same or einvoice.buyer_kind(after.invoice) is BuyerKind.CONSUMER
 
 
-def _seal_of(issued: einvoice.IssuedInvoice, now: datetime) -> dict[str, Any]:
+def seal_of(issued: einvoice.IssuedInvoice, now: datetime) -> dict[str, Any]:
     """What an inspection of the original finds: its signatures, and everything that is wrong with it."""
     report = einvoice.inspect(issued.xml, now=now)
     signatures = report.sheet.signatures

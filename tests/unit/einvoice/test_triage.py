@@ -6,8 +6,10 @@ import pytest
 
 from einvoice import complaints, triage
 from einvoice.errors import NotPossible
-from einvoice.invoice import Method
+from einvoice.invoice import Buyer, Method
 from einvoice.triage import Action, BuyerKind, Case, Fault, Need, Standing, TaxPeriod, advise
+
+from tests.unit.einvoice.conftest import food_stall_invoice
 
 BOTH = (Action.REPLACE, Action.ADJUST)
 
@@ -178,3 +180,26 @@ def test_notices_do_not_fix_a_method_and_wait_for_the_verdict():
 )
 def test_plain_words_are_understood(text, faults):
     assert complaints.faults_in(text) == faults
+
+
+def test_who_bought_is_read_off_the_invoice():
+    def kind(**buyer: str) -> BuyerKind:
+        return triage.buyer_kind(food_stall_invoice(buyer=Buyer(**buyer)))
+
+    assert kind(name="Bán cho người tiêu dùng") is BuyerKind.CONSUMER
+    assert kind(name="Nguyễn Thị Hoa") is BuyerKind.INDIVIDUAL
+    assert kind(name="Bán cho người tiêu dùng", phone="0912345678") is BuyerKind.INDIVIDUAL
+    assert kind(name="Hộ Ví Dụ", tax_id="038190000123") is BuyerKind.INDIVIDUAL
+    assert kind(name="Công ty Ví Dụ", tax_id="0107001729") is BuyerKind.BUSINESS
+
+
+def test_a_case_is_read_off_the_invoice_and_its_earlier_correction():
+    invoice = food_stall_invoice()
+
+    fresh = triage.case_of(invoice, [Fault.AMOUNT], state="accepted")
+    adjusted = triage.case_of(invoice, [Fault.AMOUNT], state="accepted", correction="adjusted")
+
+    assert advise(fresh).choices == (Action.REPLACE,)  # a cash-register invoice
+    assert advise(adjusted).choices == (Action.ADJUST,)
+    with pytest.raises(NotPossible):
+        triage.case_of(invoice, [Fault.AMOUNT], state="accepted", correction="replaced")
