@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,6 +35,14 @@ class LiveEvent:
     data: dict[str, Any]
 
 
+_TELL_MANY = text(
+    "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(:lock)),"
+    " told AS (INSERT INTO market.live_event (channel, kind, data, at)"
+    " SELECT x.channel, x.kind, CAST(x.data AS jsonb), :now FROM turn,"
+    " unnest(CAST(:channels AS text[]), CAST(:kinds AS text[]), CAST(:data AS text[]))"
+    " WITH ORDINALITY AS x (channel, kind, data, number) ORDER BY x.number RETURNING id)"
+    " SELECT pg_notify('live', '') FROM told LIMIT 1"
+)
 _TELL = text(
     "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(:lock)),"
     " told AS (INSERT INTO market.live_event (channel, kind, data, at)"
@@ -55,6 +63,30 @@ async def tell(
         {"lock": LOCK, "channel": channel, "kind": kind, "now": now,
          "data": json.dumps(data, ensure_ascii=False, default=str)},
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One thing to tell: see `tell`."""
+
+    channel: str
+    kind: str
+    data: dict[str, Any]
+
+
+async def tell_all(db: AsyncSession, told: Sequence[Telling], *, now: datetime) -> None:
+    """As `tell`, several in one statement, in this order."""
+    if told:
+        await db.execute(
+            _TELL_MANY,
+            {
+                "lock": LOCK,
+                "channels": [one.channel for one in told],
+                "kinds": [one.kind for one in told],
+                "data": [json.dumps(one.data, ensure_ascii=False, default=str) for one in told],
+                "now": now,
+            },
+        )
 
 
 async def last_id(db: AsyncSession) -> int:

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +23,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from market import broker, clock, outbox
 from market.db import Database
 from market.flows import JOBS, PERIODIC, REACTIONS, Event, Reaction
+from market.flows.context import react_to
 from market.settings import Settings
-from payments import events
+from payments import events as payments_events
 
 LEADER_LOCK = 4_040_411
 """Advisory lock of the leading relay; it falls with the leader's connection."""
@@ -35,6 +37,8 @@ POLL_SECONDS_MIN = 0.02
 """Soon after a notification: its event may wait for an older transaction that is still open."""
 EVENT_COUNT_MAX = 200
 """Events in one transaction: long enough to share its commit, short enough for a till to hear."""
+GATHER_SECONDS = 0.02
+"""Steps begin at least so far apart: in a rush, events share a transaction."""
 HAND_OUT_COUNT_MAX = 500
 TRIES_ALONE = 3
 """How often an event is tried by itself before it is parked and the others go on."""
@@ -98,7 +102,8 @@ class Relay:
                 return False
             try:
                 async with db.begin_nested():
-                    await self._run(db, _announced(turn.arguments))
+                    event = _announced(turn.arguments)
+                    await self._run(db, event.kind, [event])
             except Exception as raised:
                 if _is_disconnect(raised):
                     raise
@@ -141,8 +146,8 @@ class Relay:
     async def _follow_together(self) -> int:
         async with self._database.as_system() as db:
             found = await self._next_events(db, EVENT_COUNT_MAX)
-            for one in found:
-                await self._run(db, _from_log(one))
+            for kind, run in groupby(map(_from_log, found), key=lambda one: one.kind):
+                await self._run(db, kind, list(run))
             if found:
                 await self._step_past(db, found[-1])
         return len(found)
@@ -168,7 +173,7 @@ class Relay:
         try:
             async with self._database.as_system() as db:
                 for one in await self._next_events(db, 1):
-                    await self._run(db, _from_log(one))
+                    await self._run(db, one.kind, [_from_log(one)])
                     await self._step_past(db, one)
         except Exception as error:
             if _is_disconnect(error):
@@ -176,23 +181,23 @@ class Relay:
             return _sentence(error)
         return ""
 
-    async def _next_events(self, db: AsyncSession, limit: int) -> Sequence[events.Event]:
+    async def _next_events(self, db: AsyncSession, limit: int) -> Sequence[payments_events.Event]:
         who = {"consumer": CONSUMER}
         position = (await db.execute(_LOCK_POSITION, who)).scalar_one_or_none()
         if position is None:
             await db.execute(_FIRST_POSITION, {**who, "now": self._now()})
             position = (await db.execute(_LOCK_POSITION, who)).scalar_one()
-        return await events.events_after(db, position, limit)
+        return await payments_events.events_after(db, position, limit)
 
-    async def _step_past(self, db: AsyncSession, event: events.Event) -> None:
+    async def _step_past(self, db: AsyncSession, event: payments_events.Event) -> None:
         await db.execute(
             _MOVE, {"consumer": CONSUMER, "position": event.position, "now": self._now()}
         )
 
-    async def _run(self, db: AsyncSession, event: Event) -> None:
-        reaction = self._reactions.get(event.kind)
+    async def _run(self, db: AsyncSession, kind: str, events: Sequence[Event]) -> None:
+        reaction = self._reactions.get(kind)
         if reaction is not None:
-            await reaction(db, event, self._now())
+            await react_to(reaction, db, events, self._now())
 
 
 async def lead(relay: Relay, database_url: str, stop: asyncio.Event) -> None:
@@ -220,15 +225,18 @@ async def _lead_once(relay: Relay, database_url: str, stop: asyncio.Event) -> No
         connection.add_termination_listener(lambda *_: woken.set())
         log.info("the relay leads")
         pause = POLL_SECONDS_MIN
+        clock_seconds = asyncio.get_running_loop().time
         while not stop.is_set():
             if connection.is_closed():
                 raise asyncpg.InterfaceError("the leader's connection is gone")
             if woken.is_set():
                 pause = POLL_SECONDS_MIN
                 woken.clear()
+            began = clock_seconds()
             if not await relay.step():
                 await _either(stop, woken, pause)
                 pause = min(POLL_SECONDS, pause * 2)
+                await asyncio.sleep(max(0.0, began + GATHER_SECONDS - clock_seconds()))
     finally:
         with suppress(Exception):  # it may be gone already
             await connection.close(timeout=1)
@@ -267,7 +275,7 @@ async def _either(stop: asyncio.Event, woken: asyncio.Event, seconds: float) -> 
         one.cancel()
 
 
-def _from_log(event: events.Event) -> Event:
+def _from_log(event: payments_events.Event) -> Event:
     return Event(event.kind, event.owner_id, event.subject_id, event.data, event.at)
 
 

@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import ARRAY, Uuid, bindparam, func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -131,6 +131,19 @@ async def sale(db: AsyncSession, sale_id: UUID, *, lock: bool = False) -> SaleRo
     """A sale's row, locked if asked for."""
     query = select(SaleRow).where(SaleRow.id == sale_id)
     return (await db.exec(query.with_for_update() if lock else query)).one_or_none()
+
+
+async def locked(db: AsyncSession, sale_ids: Sequence[UUID]) -> Sequence[SaleRow]:
+    """The rows of these sales as far as they exist, locked in the order of their ids."""
+    if not sale_ids:
+        return []
+    rows = await db.exec(
+        select(SaleRow)
+        .where(SaleRow.id == func.any(bindparam("ids", list(sale_ids), ARRAY(Uuid))))
+        .order_by(col(SaleRow.id))
+        .with_for_update()
+    )
+    return rows.all()
 
 
 async def lines_of(db: AsyncSession, sale_id: UUID) -> list[SaleLine]:

@@ -334,6 +334,11 @@ async def tell(db: AsyncSession, message: WebhookMessageRow, *, only: UUID | Non
     return len(rows.all())
 
 
+async def heard_of(db: AsyncSession) -> set[UUID | None]:
+    """Whose facts somebody listens to; None where somebody hears everybody's."""
+    return set((await db.execute(_HEARD_OF)).scalars())
+
+
 async def pull(db: AsyncSession, endpoint: Endpoint, after: int, limit: int) -> Sequence[Told]:
     """What the endpoint should have heard after a position, in order. Continue with the last."""
     assert 0 < limit <= PAGE_MAX
@@ -412,6 +417,7 @@ _TELL = text(
     FROM told CROSS JOIN market.webhook_endpoint e WHERE HEARS RETURNING 1
     """.replace("HEARS", _HEARS)
 )
+_HEARD_OF = text("SELECT DISTINCT owner_id FROM market.webhook_endpoint")
 _RESUME = text(
     "UPDATE market.webhook_delivery SET due_at = :now, attempts = 0, state = 'pending'"
     " WHERE endpoint_id = :endpoint_id AND state <> 'delivered'"

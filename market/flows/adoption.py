@@ -1,6 +1,6 @@
 """Takings per stall and hour, kept from the ledger's events, and computed anew from its journal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,16 +12,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import payments
 from market import adoption
 from market.adoption import Scope
-from market.flows.context import Event
+from market.flows.context import Event, Together
 from market.periods import Period
 
 DIFFERENCES_MAX = 100
 
 _ADD = text(
     "INSERT INTO market.takings_hour (stall_id, hour, method, sale_count, sale_vnd)"
-    " VALUES (:stall_id, :hour, :method, 1, :vnd)"
+    " SELECT * FROM unnest(CAST(:stalls AS uuid[]), CAST(:hours AS timestamptz[]),"
+    " CAST(:methods AS text[]), CAST(:counts AS bigint[]), CAST(:vnd AS bigint[]))"
     " ON CONFLICT (stall_id, hour, method) DO UPDATE SET"
-    " sale_count = takings_hour.sale_count + 1,"
+    " sale_count = takings_hour.sale_count + excluded.sale_count,"
     " sale_vnd = takings_hour.sale_vnd + excluded.sale_vnd"
 )
 _GIVE_BACK = text(
@@ -73,25 +74,32 @@ class Recomputed:
     """The first hundred; empty where every stall and hour agrees to 0 đồng."""
 
 
-async def takings_rolled_up(db: AsyncSession, event: Event, now: datetime) -> None:
+@Together
+async def takings_rolled_up(db: AsyncSession, events: Sequence[Event], now: datetime) -> None:
     """Reaction to `receipt.recorded`: what became takings is added to its stall and hour.
 
     Test payments, charges and money in suspense book nothing; what is too much is no takings.
     """
-    data = event.data
-    booked_vnd = data.get("booked_vnd", 0)
-    if not booked_vnd or not data.get("place_id"):
+    sums: dict[tuple[UUID, datetime, str], list[int]] = {}
+    for event in events:
+        data = event.data
+        if data.get("booked_vnd") and data.get("place_id"):
+            hour = hour_of(datetime.fromisoformat(data["occurred_at"]))
+            one = sums.setdefault((UUID(data["place_id"]), hour, method_of(data)), [0, 0])
+            one[0] += 1
+            one[1] += data["booked_vnd"]
+    if not sums:
         return
-    occurred_at = datetime.fromisoformat(data["occurred_at"])
+    keys = sorted(sums)  # rows are locked in one order by whoever adds
+    stalls, hours, methods = zip(*keys, strict=True)
+    counts, vnd = zip(*(sums[key] for key in keys), strict=True)
     await db.execute(
         _ADD,
         {
-            "stall_id": UUID(data["place_id"]),
-            "hour": hour_of(occurred_at),
-            "method": method_of(data),
-            "vnd": booked_vnd,
+            "stalls": list(stalls), "hours": list(hours), "methods": list(methods),
+            "counts": list(counts), "vnd": list(vnd),
         },
-    )
+    )  # fmt: skip
 
 
 async def refund_rolled_up(db: AsyncSession, event: Event, now: datetime) -> None:

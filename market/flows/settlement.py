@@ -1,5 +1,6 @@
 """The ledger knows that money came: the sale is paid, the till and the shopper are told."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,37 +10,37 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import payments
 from market import echo, live, outbox, sales
-from market.flows.context import Context, Event
+from market.flows.context import Context, Event, Together
 from market.tables import SaleRow, StallRow, StandRow
 
 COMPLETE = {"settled", "over"}
 """Outcomes after which the asked amount is in the ledger."""
 COUNTED = COMPLETE | {"short", "stand", "cash"}
 """Outcomes whose money is for a sale; all other money waits for a person."""
+FOLLOWED_BY_NOTHING = {"already_seen", "failed", "outgoing", "account_unknown"}
 
 
-async def receipt_recorded(db: AsyncSession, event: Event, now: datetime) -> None:
-    """Reaction to `receipt.recorded`: what follows from one verified movement of money."""
-    data = event.data
-    if data["outcome"] in {"already_seen", "failed", "outgoing", "account_unknown"}:
-        return
-    if data.get("purpose") == "test":
-        await _tell_payment(db, data, now)
-        return
-    row = await _sale_of(db, data, now)
-    if row is not None:
-        _advance(row, data)
-        db.add(row)
-    if data["outcome"] == "cash":
-        said = {"sale_id": data["subject_id"], "state": "paid", "method": "cash"}
-        await live.tell(db, f"stall:{data['place_id']}", "sale", said, now=now)
-    else:
-        for stall_id in await _stalls(db, data, row):
-            await live.tell(db, f"stall:{stall_id}", "money", _heard(data, row), now=now)
-    if data.get("payment_id"):
-        await _tell_payment(db, data, now)
-    if row is not None and row.state == "paid" and row.paid_at is not None:
-        await invoice_if_wished(db, row, now)
+@Together
+async def receipt_recorded(db: AsyncSession, events: Sequence[Event], now: datetime) -> None:
+    """Reaction to `receipt.recorded`: what follows from each verified movement of money."""
+    found = [one.data for one in events if one.data["outcome"] not in FOLLOWED_BY_NOTHING]
+    rows = await _sales_of(db, found)
+    paid: dict[UUID, SaleRow] = {}
+    told: list[live.Telling] = []
+    for data in found:
+        if data.get("purpose") != "test":
+            row = _sale_of(rows, data, now)
+            if row is not None:
+                _advance(row, data)
+                db.add(row)
+                if row.state == "paid" and row.paid_at is not None:
+                    paid[row.id] = row
+            told += await _told_at_stalls(db, data, row)
+        if data.get("payment_id"):
+            told.append(_told_of_payment(data))
+    await db.flush()
+    await live.tell_all(db, told, now=now)
+    await _invoice_as_wished(db, list(paid.values()), now)
 
 
 async def payment_ended(db: AsyncSession, event: Event, now: datetime) -> None:
@@ -66,21 +67,31 @@ async def expire_payments(context: Context, _: dict[str, Any]) -> None:
             return
 
 
-async def _sale_of(db: AsyncSession, data: dict[str, Any], now: datetime) -> SaleRow | None:
+async def _sales_of(db: AsyncSession, found: Sequence[dict[str, Any]]) -> dict[UUID, SaleRow]:
+    """The sales that money may be for, locked."""
+    named = {sale_id for data in found if (sale_id := _sale_id(data)) is not None}
+    return {one.id: one for one in await sales.locked(db, sorted(named))}
+
+
+def _sale_id(data: dict[str, Any]) -> UUID | None:
     """The sale this money is for; a stand's receipt makes one of its own."""
     if data["outcome"] == "stand":
-        return await _stand_sale(db, data, now)
+        return UUID(data["receipt_id"])
     sale_id = data.get("payment_id") or data.get("subject_id")
+    return None if sale_id is None else UUID(sale_id)
+
+
+def _sale_of(rows: dict[UUID, SaleRow], data: dict[str, Any], now: datetime) -> SaleRow | None:
+    sale_id = _sale_id(data)
     if sale_id is None:
         return None
-    return await sales.sale(db, UUID(sale_id), lock=True)
+    if sale_id not in rows and data["outcome"] == "stand":
+        rows[sale_id] = _stand_sale(data, now)
+    return rows.get(sale_id)
 
 
-async def _stand_sale(db: AsyncSession, data: dict[str, Any], now: datetime) -> SaleRow | None:
+def _stand_sale(data: dict[str, Any], now: datetime) -> SaleRow:
     receipt_id = UUID(data["receipt_id"])
-    known = await sales.sale(db, receipt_id, lock=True)
-    if known is not None:
-        return known
     occurred_at = datetime.fromisoformat(data["occurred_at"])
     return SaleRow(
         id=receipt_id,
@@ -141,7 +152,20 @@ def _heard(data: dict[str, Any], row: SaleRow | None) -> dict[str, Any]:
     }
 
 
-async def _tell_payment(db: AsyncSession, data: dict[str, Any], now: datetime) -> None:
+async def _told_at_stalls(
+    db: AsyncSession, data: dict[str, Any], row: SaleRow | None
+) -> list[live.Telling]:
+    if data["outcome"] == "cash":
+        said = {"sale_id": data["subject_id"], "state": "paid", "method": "cash"}
+        return [live.Telling(f"stall:{data['place_id']}", "sale", said)]
+    heard = _heard(data, row)
+    return [
+        live.Telling(f"stall:{stall_id}", "money", heard)
+        for stall_id in await _stalls(db, data, row)
+    ]
+
+
+def _told_of_payment(data: dict[str, Any]) -> live.Telling:
     word, colour = echo.echo_of(UUID(data["receipt_id"]))
     asked_vnd = data.get("asked_vnd") or 0
     received_vnd = data.get("received_vnd") or 0
@@ -155,7 +179,7 @@ async def _tell_payment(db: AsyncSession, data: dict[str, Any], now: datetime) -
         "echo_colour": colour if complete else "",
         "paid_at": data["occurred_at"] if complete else None,
     }
-    await live.tell(db, f"payment:{data['payment_id']}", "state", said, now=now)
+    return live.Telling(f"payment:{data['payment_id']}", "state", said)
 
 
 async def _stalls(db: AsyncSession, data: dict[str, Any], row: SaleRow | None) -> list[UUID]:
@@ -181,8 +205,19 @@ async def _stalls(db: AsyncSession, data: dict[str, Any], row: SaleRow | None) -
 
 async def invoice_if_wished(db: AsyncSession, row: SaleRow, now: datetime) -> None:
     """The paid sale is invoiced soon, where its stall invoices each one."""
-    if row.invoice_id is not None:
+    await _invoice_as_wished(db, [row], now)
+
+
+async def _invoice_as_wished(db: AsyncSession, rows: Sequence[SaleRow], now: datetime) -> None:
+    waiting = [row for row in rows if row.invoice_id is None]
+    if not waiting:
         return
-    mode = (await db.exec(select(StallRow.invoice_mode).where(StallRow.id == row.stall_id))).one()
-    if mode == "each_sale":
-        await outbox.enqueue(db, "issue_invoice", {"sale_id": str(row.id)}, now=now)
+    found = await db.exec(
+        select(StallRow.id).where(
+            col(StallRow.id).in_({row.stall_id for row in waiting}),
+            StallRow.invoice_mode == "each_sale",
+        )
+    )
+    wishing = set(found.all())
+    wished = [{"sale_id": str(row.id)} for row in waiting if row.stall_id in wishing]
+    await outbox.enqueue_all(db, "issue_invoice", wished, now)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from market import ids, live, outbox, webhook_deliveries, webhook_sending, webhooks
-from market.flows.context import Context, Event
+from market.flows.context import Context, Event, Together
 from market.tables import StallRow
 from market.webhook_tables import WebhookMessageRow
 from market.webhooks import Delivery
@@ -49,8 +50,16 @@ _TOLD = (
 log = structlog.get_logger("market.webhooks")
 
 
-async def fan_out(db: AsyncSession, event: Event, now: datetime) -> None:
+@Together
+async def fan_out(db: AsyncSession, events: Sequence[Event], now: datetime) -> None:
     """Reaction: whoever listens for such a fact is told soon."""
+    heard_of = await webhooks.heard_of(db)
+    for event in events:
+        if None in heard_of or event.owner_id in heard_of:
+            await _fan_out(db, event, now)
+
+
+async def _fan_out(db: AsyncSession, event: Event, now: datetime) -> None:
     kind = _BY_KIND.get(event.kind) or _BY_OUTCOME.get(event.data.get("outcome", ""))
     if kind is None or event.data.get("purpose") == "test":
         return
