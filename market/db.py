@@ -9,13 +9,20 @@ from uuid import UUID
 import sqlalchemy
 import sqlalchemy.ext.asyncio
 from sqlalchemy import make_url, text
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    async_sessionmaker,
+    create_async_engine,
+)
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import catalog.migrations
 import einvoice.migrations
 import market.migrations
 import payments.migrations
+from market.lines import Lines
+from payments.ledger.line import Line
 
 PACKAGES = (payments.migrations, einvoice.migrations, catalog.migrations, market.migrations)
 """Schemas in the order they are migrated; the market's grants come last."""
@@ -27,6 +34,10 @@ ROLE_WEB = "market_web"
 """Row-level security holds for it: it sees what the signed-in person may see."""
 ROLE_SYSTEM = "market_system"
 """Hooks, workers and the relay: every row, but no DDL, no UPDATE or DELETE on the journal."""
+
+
+LINE_COUNT = 4
+"""Lines of one process: each takes a sale in a millisecond or two."""
 
 
 class DatabaseTooOld(Exception):
@@ -96,6 +107,8 @@ class Database:
         self.url = url
         self._web = _engine(url, ROLE_WEB, pool_size)
         self._system = _engine(url, ROLE_SYSTEM, pool_size)
+        self._asking = self._system.execution_options(isolation_level="AUTOCOMMIT")
+        self._lines = Lines(url, ROLE_WEB, LINE_COUNT)
         self._web_session = async_sessionmaker(self._web, class_=Session, expire_on_commit=False)
         self._system_session = async_sessionmaker(
             self._system, class_=Session, expire_on_commit=False
@@ -114,8 +127,21 @@ class Database:
         async with self._system_session.begin() as session:
             yield session
 
+    @asynccontextmanager
+    async def as_viewer_at_once(self, viewer: Viewer) -> AsyncIterator[Line]:
+        """As `as_viewer`, on a line that takes several statements in one trip."""
+        async with self._lines.transaction(_viewer_settings(viewer)) as line:
+            yield line
+
+    @asynccontextmanager
+    async def as_system_asking(self) -> AsyncIterator[AsyncConnection]:
+        """Every row, without a transaction: each statement stands alone, in one trip."""
+        async with self._asking.connect() as connection:
+            yield connection
+
     async def close(self) -> None:
         """Give all connections back."""
+        await self._lines.close()
         await self._web.dispose()
         await self._system.dispose()
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -66,7 +67,9 @@ async def open_session(db: AsyncSession, person_id: UUID, *, now: datetime) -> s
     return token
 
 
-async def load(db: AsyncSession, token: str, *, now: datetime, day: date) -> Session | None:
+async def load(
+    db: AsyncSession | AsyncConnection, token: str, *, now: datetime, day: date
+) -> Session | None:
     """Whose token this is and what they may do; None if it is unknown or has expired."""
     row = (
         await db.execute(_LOAD, {"token_hash": token_hash(token), "now": now, "day": day})

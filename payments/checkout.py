@@ -192,7 +192,11 @@ async def register_stand(
         raise StandIdReused(stand_id)
 
 
-async def _check(db: AsyncSession, command: OpenPayment, now: datetime) -> None:
+def check_request(command: OpenPayment, now: datetime) -> None:
+    """Whether the request can be for money at all, whatever stands.
+
+    Raises: AmountOutOfRange, CodeInvalid, PaymentExpiryInvalid.
+    """
     if not AMOUNT_VND_MIN <= command.amount_vnd <= AMOUNT_VND_MAX:
         raise AmountOutOfRange(
             command.amount_vnd, amount_vnd_min=AMOUNT_VND_MIN, amount_vnd_max=AMOUNT_VND_MAX
@@ -201,6 +205,10 @@ async def _check(db: AsyncSession, command: OpenPayment, now: datetime) -> None:
         raise CodeInvalid(command.code)
     if command.expires_at <= now:
         raise PaymentExpiryInvalid(command.id)
+
+
+async def _check(db: AsyncSession, command: OpenPayment, now: datetime) -> None:
+    check_request(command, now)
     if command.payee_id is None:
         if command.method == "vietqr":
             raise PayeeUnknown(None)

@@ -67,17 +67,7 @@ async def open_sale(
     stall = await sales.stall_place(db, command.stall_id)
     if stall.vendor_id is None or stall.status != "active":
         raise StallNotSelling(stall.id)
-    row = SaleRow(
-        id=command.sale_id,
-        stall_id=stall.id,
-        vendor_id=stall.vendor_id,
-        amount_vnd=command.amount_vnd,
-        method=command.method,
-        sold_by=sold_by,
-        sold_at=_believable(command.sold_at, now),
-        recorded_at=now,
-        digest=command.digest(),
-    )
+    row = new_row(command, stall.vendor_id, sold_by, now)
     db.add(row)
     await db.flush()
     for index, line in enumerate(command.lines):
@@ -98,6 +88,22 @@ async def open_sale(
         await _ask_for_payment(db, row, command.method, now)
     await db.flush()
     return row
+
+
+def new_row(command: OpenSale, vendor_id: UUID, sold_by: UUID | None, now: datetime) -> SaleRow:
+    """The sale as it is stored first, before its payment is asked for."""
+    return SaleRow(
+        id=command.sale_id,
+        stall_id=command.stall_id,
+        vendor_id=vendor_id,
+        amount_vnd=command.amount_vnd,
+        received_vnd=0,
+        method=command.method,
+        sold_by=sold_by,
+        sold_at=_believable(command.sold_at, now),
+        recorded_at=now,
+        digest=command.digest(),
+    )
 
 
 async def _hold_goods(db: AsyncSession, row: SaleRow, command: OpenSale, now: datetime) -> None:
@@ -137,14 +143,19 @@ async def _ask_for_payment(db: AsyncSession, row: SaleRow, method: Method, now: 
     if account is None:
         raise NoReceivingAccount(row.stall_id)
     opened = await _open_payment(db, row, account.id, method, now)
-    row.payment_id = opened.id
-    row.memo = opened.code
+    show_code(row, opened.code, account.bank_bin, account.account_no, account.holder_name)
+
+
+def show_code(row: SaleRow, code: str, bank_bin: str, account_no: str, holder_name: str) -> None:
+    """The sale's payment has this code: the QR asks for its money."""
+    row.payment_id = row.id
+    row.memo = code
     row.qr_text = payments.write_vietqr(
-        account.bank_bin,
-        account.account_no,
+        bank_bin,
+        account_no,
         amount_vnd=row.amount_vnd,
-        memo=opened.code,
-        merchant_name=account.holder_name,
+        memo=code,
+        merchant_name=holder_name,
         city=CITY,
     )
 
@@ -155,11 +166,12 @@ async def _open_payment(
     """The payment, with a code this vendor has not used yet: codes stay reserved for late money."""
     for _try in range(CODE_TRIES_MAX - 1):
         with suppress(payments.CodeTaken):
-            return await payments.open_payment(db, _request(row, payee_id, method, now), now=now)
-    return await payments.open_payment(db, _request(row, payee_id, method, now), now=now)
+            return await payments.open_payment(db, request(row, payee_id, method, now), now=now)
+    return await payments.open_payment(db, request(row, payee_id, method, now), now=now)
 
 
-def _request(row: SaleRow, payee_id: UUID, method: Method, now: datetime) -> payments.OpenPayment:
+def request(row: SaleRow, payee_id: UUID, method: Method, now: datetime) -> payments.OpenPayment:
+    """The payment of a sale, with a new code; it has the sale's id."""
     return payments.OpenPayment(
         id=row.id,
         owner_id=row.vendor_id,

@@ -60,7 +60,7 @@ class SessionMiddleware:
         scope["user"] = None
         if token:
             now = clock.now()
-            async with request.app.state.database.as_system() as db:
+            async with request.app.state.database.as_system_asking() as db:
                 found = await sessions.load(db, token, now=now, day=clock.local_day(now))
             if found is None:
                 scope["state"]["session_lost"] = True

@@ -17,6 +17,7 @@ from market import clock, live, sales, stands
 from market.db import Database, Viewer
 from market.errors import NotFound
 from market.flows import invoice as invoice_flow
+from market.flows import quick_sale
 from market.flows import sale as sale_flow
 from market.settings import Settings
 from market.tables import SaleRow
@@ -286,8 +287,10 @@ async def open_sale(
         lines=tuple(sales.SaleLine(**msgspec.structs.asdict(line)) for line in data.lines),
         sold_at=data.sold_at,
     )
-    async with database.as_viewer(viewer) as db:
-        row = await sale_flow.open_sale(db, command, viewer.person_id, now=now)
+    row = await quick_sale.open_sale(database, viewer, command, viewer.person_id, now=now)
+    if row is None:
+        async with database.as_viewer(viewer) as db:
+            row = await sale_flow.open_sale(db, command, viewer.person_id, now=now)
     if row.method == "cash":
         await sale_flow.record_cash(ledger, row, now=now)
         row.state, row.received_vnd, row.paid_at = "paid", row.amount_vnd, row.paid_at or now

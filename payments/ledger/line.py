@@ -52,6 +52,11 @@ class Line:
         teach_bytes(bytes_cursor.adapters)
         self._read_bytes = Transformer(bytes_cursor)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether another trip can be made."""
+        return self._libpq.status == pq.ConnStatus.OK
+
     async def close(self) -> None:
         """Disconnect."""
         await self._connection.close()
@@ -80,7 +85,7 @@ class Line:
             await self.go()
         except BaseException:
             self._waiting.clear()
-            if self._libpq.status == pq.ConnStatus.OK:
+            if self.is_open:
                 await self.ask("ROLLBACK")
             raise
 
