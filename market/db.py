@@ -130,7 +130,8 @@ class Database:
     @asynccontextmanager
     async def as_viewer_at_once(self, viewer: Viewer) -> AsyncIterator[Line]:
         """As `as_viewer`, on a line that takes several statements in one trip."""
-        async with self._lines.transaction(_viewer_settings(viewer)) as line:
+        settings = {f"app.{name}": value for name, value in _viewer_settings(viewer).items()}
+        async with self._lines.transaction(settings) as line:
             yield line
 
     @asynccontextmanager

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 import psycopg
+import structlog
 
 from market.db import Database, Viewer
 from market.flows import sale as sale_flow
@@ -11,6 +12,8 @@ from market.sales import OpenSale
 from market.tables import SaleRow
 from payments import opening
 from payments.ledger import records
+
+log = structlog.get_logger("market.sale")
 
 _FIND = """
 SELECT s.vendor_id, a.id, a.bank_bin, a.account_no, a.holder_name
@@ -57,7 +60,10 @@ async def open_sale(
             sale_flow.show_code(row, request.code, *account)
             opening.put_opening(line, request, now=now)
             line.put(_INSERT, *_columns(row))
-    except psycopg.Error:  # told before, a code that is taken, a lost line: the exact way tells
+    except psycopg.IntegrityError:  # a code that is taken, the same sale at the same instant
+        return None
+    except psycopg.Error:
+        log.warning("a sale takes the exact way", exc_info=True)
         return None
     return row
 
