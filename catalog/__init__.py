@@ -42,6 +42,7 @@ from catalog.shelf import Revision, product_by_id, product_by_sku, products, pro
 from catalog.stock import (
     free_stock,
     gone,
+    holding,
     hold_stock,
     overdue,
     release_stock,
@@ -84,6 +85,7 @@ __all__ = [
     "fold",
     "free_stock",
     "gone",
+    "holding",
     "hold_stock",
     "join_channel",
     "leave_channel",

@@ -126,6 +126,14 @@ async def free_stock(db: AsyncSession, product_ids: Iterable[UUID]) -> dict[UUID
     return {one: max(Decimal(0), left - held.get(one, Decimal(0))) for one, left in counted.items()}
 
 
+async def holding(db: AsyncSession, subject_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the subjects that hold goods, or did."""
+    if not subject_ids:
+        return set()
+    connection = await db.connection()
+    return set((await connection.execute(_HOLDING, {"subjects": list(subject_ids)})).scalars())
+
+
 async def gone(db: AsyncSession, subject_ids: Sequence[UUID]) -> set[UUID]:
     """Those of the subjects whose goods were free again and are not all there any more."""
     connection = await db.connection()
@@ -179,6 +187,9 @@ async def _check_free(db: AsyncSession, hold: StockHoldRow) -> None:
         raise OutOfStock(row.id, row.name_vi, wanted=hold.quantity, left=left)
 
 
+_HOLDING = text(
+    "SELECT DISTINCT subject_id FROM catalog.stock_hold WHERE subject_id = ANY (:subjects)"
+)
 _GONE = text("""
 SELECT DISTINCT h.subject_id FROM catalog.stock_hold h JOIN catalog.product p ON p.id = h.product_id
 WHERE h.subject_id = ANY(:subjects) AND h.state = 'released' AND p.stock_qty IS NOT NULL

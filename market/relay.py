@@ -37,7 +37,7 @@ POLL_SECONDS_MIN = 0.02
 """Soon after a notification: its event may wait for an older transaction that is still open."""
 EVENT_COUNT_MAX = 200
 """Events in one transaction: long enough to share its commit, short enough for a till to hear."""
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.04
 """Steps begin at least so far apart: in a rush, events share a transaction."""
 HAND_OUT_COUNT_MAX = 500
 TRIES_ALONE = 3

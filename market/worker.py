@@ -1,6 +1,7 @@
 """The worker: runs the jobs of the outbox that the broker wakes it for."""
 
 import asyncio
+import os
 import signal
 import threading
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from market.db import Database
 from market.flows import JOBS, PERIODIC, Context, Job
 from market.settings import Settings
 
+NICENESS = 10
+"""Where the machine is full, screens and notices go first: an invoice may wait, a till may not."""
 THREADS = 8
 """Jobs at a time; each waits on the network most of its life."""
 STOP_SECONDS_MAX = 3
@@ -95,6 +98,7 @@ def start(settings: Settings, jobs: Mapping[str, Job] = JOBS) -> dramatiq.Worker
 def main(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT, then let running jobs end."""
     stopped = threading.Event()
+    os.nice(NICENESS)
 
     def stop(*_: Any) -> None:
         stopped.set()

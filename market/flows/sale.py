@@ -6,6 +6,7 @@ so an item goes to one buyer, and every other is turned away before paying or is
 """
 
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -26,7 +27,7 @@ from market.errors import (
     SaleIdReused,
     StallNotSelling,
 )
-from market.flows.context import Context, Event
+from market.flows.context import Context, Event, Together
 from market.sales import OpenSale
 from market.tables import PayeeAccountRow, SaleLineRow, SaleRow
 from payments.payment import EXPIRY_GRACE
@@ -239,14 +240,19 @@ async def cancel_sale(db: AsyncSession, sale_id: UUID, *, now: datetime) -> Sale
 # ── Counted goods follow the money ──────────────────────────────────────────────────────────────
 
 
-async def goods_sold(db: AsyncSession, event: Event, now: datetime) -> None:
+@Together
+async def goods_sold(db: AsyncSession, events: Sequence[Event], now: datetime) -> None:
     """Reaction to `receipt.recorded`: what the sale held is sold, in the transaction that pays it."""
-    data = event.data
-    if data["outcome"] not in SOLD or data.get("purpose") == "test":
-        return
-    sale_id = data.get("payment_id") or data.get("subject_id")
-    if sale_id is not None:
-        await _sell(db, UUID(sale_id), now)
+    sold = []
+    for event in events:
+        data = event.data
+        sale_id = data.get("payment_id") or data.get("subject_id")
+        if data["outcome"] in SOLD and data.get("purpose") != "test" and sale_id is not None:
+            sold.append(UUID(sale_id))
+    held = await catalog.holding(db, sold)
+    for one in sold:
+        if one in held:
+            await _sell(db, one, now)
 
 
 async def goods_freed(db: AsyncSession, event: Event, now: datetime) -> None:
