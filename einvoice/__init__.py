@@ -85,7 +85,7 @@ from einvoice.registration import (
     register,
     registration_of,
 )
-from einvoice.seal import SELLER, Sealed, sign, verify
+from einvoice.seal import SELLER, Sealed, sign, verify, write_signed
 from einvoice.series import CodeRange, letters_of_till, reserve_codes
 from einvoice.standing import (
     InvoiceStanding,
@@ -97,6 +97,7 @@ from einvoice.standing import (
 )
 from einvoice.storage import migrate
 from einvoice.summaries import Summary, SummaryLine, file_summary, lines_of
+from einvoice.tokens import Token, open_token
 from einvoice.transmission import (
     MessageState,
     Outgoing,
@@ -201,6 +202,7 @@ __all__ = [
     "SummaryLine",
     "TaxAuthority",
     "TaxMethod",
+    "Token",
     "TokenSigner",
     "Totals",
     "Trust",
@@ -255,6 +257,7 @@ __all__ = [
     "outage_began",
     "outage_ended",
     "outage_now",
+    "open_token",
     "pdf_of",
     "prepare",
     "progress_of",
@@ -285,5 +288,6 @@ __all__ = [
     "vat_vnd",
     "verify",
     "write",
+    "write_signed",
     "xml_of",
 ]
