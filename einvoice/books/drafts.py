@@ -60,10 +60,11 @@ def draft_of(
     Raises: TaxNotComputed, InstrumentNotInForce.
     """
     day = accounts.period.until
+    notes: tuple[str, ...] = ()
     if form is Form.REVENUE:
         tables = _revenue(accounts)
     elif form is Form.RETURN:
-        tables = _return(accounts)
+        tables, notes = _return(accounts), (_SPLIT,)
     elif form is Form.ACCOUNTS:
         tables = (_bank_accounts(bank_accounts),)
     else:
@@ -77,12 +78,14 @@ def draft_of(
         accounts.household,
         accounts.period,
         tables,
+        *notes,
         "Số liệu lấy từ Chợ 4.0 và từ những gì chủ hộ tự ghi; hãy so với tờ khai cơ quan thuế gợi ý.",
         "Bản này chưa gửi đi đâu: chủ hộ tự nộp ở cổng của cơ quan thuế.",
         is_draft=True,
     )
 
 
+_SPLIT = "Phần được trừ chia sao cho thuế cả năm ít nhất; số âm là phần của kỳ trước chuyển sang nhóm khác."
 _ROAD_NAMES = {
     Road.QR: "Chuyển khoản, thẻ, ví",
     Road.CASH: "Tiền mặt",

@@ -13,6 +13,10 @@ Cell = str | int | Decimal | date | None
 """An `int` is an amount of đồng, a `Decimal` a quantity."""
 
 
+WORD_WIDTH_MIN = 8
+"""A narrower column has no room for a word."""
+
+
 class Kind(StrEnum):
     """How a column is written."""
 
@@ -81,7 +85,8 @@ class Sums:
         """The last row; None where no column is summed."""
         if not any(column.is_summed for column in self._columns):
             return None
-        first = next(i for i, column in enumerate(self._columns) if column.kind is Kind.TEXT)
+        texts = [i for i, column in enumerate(self._columns) if column.kind is Kind.TEXT]
+        first = next((i for i in texts if self._columns[i].width >= WORD_WIDTH_MIN), texts[0])
         cells: list[Cell] = [
             vnd if column.is_summed else None
             for column, vnd in zip(self._columns, self._vnd, strict=True)

@@ -74,7 +74,7 @@ async def _sold(db: AsyncSession, vendor_id: UUID, day: date, now: datetime) -> 
     return [
         books.Sold(
             id=row.id,
-            on=day,
+            on=clock.local_day(row.paid_at or row.sold_at),  # handed over when paid
             amount_vnd=row.amount_vnd,
             is_cash=row.method == "cash",
             is_paid=row.state == "paid",
@@ -99,7 +99,7 @@ async def _without_sale(
 
 
 _SALES = text("""
-SELECT id, amount_vnd, method, state, payment_id, invoice_id
+SELECT id, amount_vnd, method, state, payment_id, invoice_id, sold_at, paid_at
 FROM market.sale
 WHERE vendor_id = :vendor_id AND sold_at >= :start AND sold_at < :end
 ORDER BY sold_at, id
