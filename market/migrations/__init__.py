@@ -8,10 +8,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from market import correction_tables, refund_tables, webhook_tables
+from market import conflict_tables, correction_tables, refund_tables, webhook_tables
 from market.tables import Base
 
-assert correction_tables and refund_tables and webhook_tables  # parts of the schema
+assert conflict_tables and correction_tables and refund_tables and webhook_tables  # parts of the schema
 
 SCHEMA = "market"
 
