@@ -88,6 +88,26 @@ tells(invoice.BookEntryInvalid, 422, "Dòng này chưa ghi được: xem lại s
 tells(invoice.BookEntryNotFound, 404, "Không tìm thấy dòng này trong sổ.")
 tells(invoice.TaxNotComputed, 422, "Chưa tính được thuế của kỳ này: luật của năm đó chưa có.")
 tells(invoice.InvoiceNotFound, 404, "Không tìm thấy hóa đơn này.")
+tells(invoice.SignerFailed, 503, "Chưa ký được hóa đơn. Kiểm tra chữ ký số rồi thử lại.")
+tells(invoice.TaxNotComputed, 422, "Chưa đủ số liệu để tính thuế. Xem chi tiết.")
+tells(invoice.InstrumentNotInForce, 409, "Văn bản này không còn hiệu lực nên không ghi được.")
+tells(
+    invoice.FormNotRegistered,
+    409,
+    "Người bán chưa đăng ký loại hóa đơn này. Đăng ký thay đổi trước.",
+)
+tells(invoice.SellerNotRegistered, 409, "Người bán chưa đăng ký hóa đơn điện tử nên chưa lập được.")
+tells(
+    invoice.DelegationMissing,
+    409,
+    "Chưa có hợp đồng ủy nhiệm được cơ quan thuế chấp nhận cho người bán này.",
+)
+tells(
+    invoice.NumberOutOfTurn, 409, "Số hóa đơn của máy này chưa đến lượt. Gửi các hóa đơn trước đó."
+)
+tells(invoice.SeriesExhausted, 409, "Ký hiệu này đã hết số trong năm. Chọn ký hiệu khác.")
+tells(invoice.NothingToRegister, 409, "Việc đăng ký này đã gửi rồi. Chờ cơ quan thuế trả lời.")
+tells(invoice.AuthorityUnavailable, 503, "Cơ quan thuế chưa trả lời. Hóa đơn sẽ được gửi lại sau.")
 # ── Goods ───────────────────────────────────────────────────────────────────────────────────────
 tells(goods.CatalogError, 422, "Hàng hóa chưa lưu được. Xem chi tiết.")
 tells(goods.InvalidProduct, 422, "Thông tin hàng hóa chưa đúng. Xem chi tiết từng ô.")
