@@ -33,7 +33,7 @@ def put(database, issued):
         said = ", ".join(f"{name} = :{name}" for name in values)
         async with database.as_system() as db:
             await db.execute(
-                text(f"UPDATE einvoice.invoice SET {said} WHERE id = :id"),  # noqa: S608 - names of this test
+                text(f"UPDATE einvoice.invoice SET {said} WHERE id = :id"),
                 {**values, "id": issued["invoice_id"]},
             )
 

@@ -8,7 +8,6 @@ from einvoice import complaints, triage
 from einvoice.errors import NotPossible
 from einvoice.invoice import Buyer, Method
 from einvoice.triage import Action, BuyerKind, Case, Fault, Need, Standing, TaxPeriod, advise
-
 from tests.unit.einvoice.conftest import food_stall_invoice
 
 BOTH = (Action.REPLACE, Action.ADJUST)
