@@ -19,7 +19,7 @@ TILES: tuple[tuple[Fault, str, str], ...] = (
     (Fault.AMOUNT, N_("Sai tiền, giá, số lượng"), "scales"),
     (Fault.GOODS, N_("Sai tên hàng"), "basket"),
     (Fault.RETURNED, N_("Khách trả lại hàng"), "again"),
-    (Fault.SERVICE_CANCELLED, N_("Khách hủy, tiền đã trả trước"), "less"),
+    (Fault.SERVICE_CANCELLED, N_("Khách hủy, tiền đã trả trước"), "close"),
     (Fault.BUYER_NAME, N_("Sai tên người mua"), "person"),
     (Fault.BUYER_ADDRESS, N_("Sai địa chỉ người mua"), "hall"),
     (Fault.TAX_ID, N_("Sai mã số thuế người mua"), "keypad"),
