@@ -1,20 +1,16 @@
 """The database: its addresses for each driver, its migrations, and a session per request."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy
 import sqlalchemy.ext.asyncio
 from sqlalchemy import make_url, text
-from sqlalchemy.ext.asyncio import (
-    AsyncConnection,
-    AsyncEngine,
-    async_sessionmaker,
-    create_async_engine,
-)
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import catalog.migrations
@@ -23,6 +19,7 @@ import market.migrations
 import payments.migrations
 from market.lines import Lines
 from payments.ledger.line import Line
+from payments.ledger.records import Raw
 
 PACKAGES = (payments.migrations, einvoice.migrations, catalog.migrations, market.migrations)
 """Schemas in the order they are migrated; the market's grants come last."""
@@ -107,8 +104,8 @@ class Database:
         self.url = url
         self._web = _engine(url, ROLE_WEB, pool_size)
         self._system = _engine(url, ROLE_SYSTEM, pool_size)
-        self._asking = self._system.execution_options(isolation_level="AUTOCOMMIT")
         self._lines = Lines(url, ROLE_WEB, LINE_COUNT)
+        self._system_lines = Lines(url, ROLE_SYSTEM, LINE_COUNT)
         self._web_session = async_sessionmaker(self._web, class_=Session, expire_on_commit=False)
         self._system_session = async_sessionmaker(
             self._system, class_=Session, expire_on_commit=False
@@ -134,15 +131,14 @@ class Database:
         async with self._lines.transaction(settings) as line:
             yield line
 
-    @asynccontextmanager
-    async def as_system_asking(self) -> AsyncIterator[AsyncConnection]:
-        """Every row, without a transaction: each statement stands alone, in one trip."""
-        async with self._asking.connect() as connection:
-            yield connection
+    async def ask(self, statement: str, *parameters: Raw) -> Sequence[tuple[Any, ...]]:
+        """One statement that sees every row and is its own transaction, in one trip."""
+        return await self._system_lines.ask(statement, *parameters)
 
     async def close(self) -> None:
         """Give all connections back."""
         await self._lines.close()
+        await self._system_lines.close()
         await self._web.dispose()
         await self._system.dispose()
 

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy
@@ -385,7 +385,7 @@ _SIGNED_IN = """
 WITH RECURSIVE who AS ($WHO),
 roles AS (
     SELECT m.role, m.scope_id FROM market.membership m JOIN who USING (person_id)
-    WHERE m.valid_from <= :day AND (m.valid_to IS NULL OR m.valid_to >= :day)
+    WHERE m.valid_from <= who.day AND (m.valid_to IS NULL OR m.valid_to >= who.day)
 ), units AS (
     SELECT scope_id AS id FROM roles WHERE role = 'official'
     UNION SELECT below.id FROM market.unit below JOIN units ON below.parent_id = units.id
@@ -400,12 +400,30 @@ FROM market.person p JOIN who ON who.person_id = p.id
 """
 
 
-def signed_in_query(who: str) -> sqlalchemy.TextClause:
-    """One statement for all a person may do on `:day`; `who` yields `person_id` and `seen_at`."""
-    return text(_SIGNED_IN.replace("$WHO", who))
+class SignedInRow(NamedTuple):
+    """What `signed_in_query` yields."""
+
+    id: UUID
+    name: str
+    phone: str
+    locale: str
+    seen_at: datetime
+    roles: Sequence[str]
+    scopes: Sequence[UUID | None]
+    units: Sequence[UUID]
+    stalls: Sequence[UUID]
 
 
-_VIEWER = signed_in_query("SELECT CAST(:person_id AS uuid) AS person_id, NULL AS seen_at")
+def signed_in_query(who: str) -> str:
+    """One statement for all that a person may do: `who` yields `person_id`, `seen_at`, `day`."""
+    return _SIGNED_IN.replace("$WHO", who)
+
+
+_VIEWER = text(
+    signed_in_query(
+        "SELECT CAST(:person_id AS uuid) AS person_id, NULL AS seen_at, CAST(:day AS date) AS day"
+    )
+)
 
 
 async def viewer_of(db: AsyncSession, person_id: UUID, day: date) -> SignedIn | None:

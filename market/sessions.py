@@ -7,13 +7,14 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from market.db import Database
 from market.errors import TooManyAttempts
-from market.people import SignedIn, signed_in_of, signed_in_query
+from market.people import SignedIn, SignedInRow, signed_in_of, signed_in_query
 from market.tables import AttemptRow, PersonRow, SessionRow, SignInCodeRow
+from payments.ledger import records
 
 LIFETIME = timedelta(days=30)
 """A till stays signed in while it is used at least once a month."""
@@ -67,20 +68,16 @@ async def open_session(db: AsyncSession, person_id: UUID, *, now: datetime) -> s
     return token
 
 
-async def load(
-    db: AsyncSession | AsyncConnection, token: str, *, now: datetime, day: date
-) -> Session | None:
+async def load(database: Database, token: str, *, now: datetime, day: date) -> Session | None:
     """Whose token this is and what they may do; None if it is unknown or has expired."""
-    row = (
-        await db.execute(_LOAD, {"token_hash": token_hash(token), "now": now, "day": day})
-    ).one_or_none()
-    if row is None:
+    key = records.byteas([token_hash(token)])
+    found = await database.ask(_LOAD, key, records.times([now]), records.dates([day]))
+    if not found:
         return None
+    row = SignedInRow._make(found[0])
     is_renewed = now - row.seen_at >= RENEW_AFTER
     if is_renewed:
-        await db.execute(
-            _RENEW, {"token_hash": token_hash(token), "now": now, "expires_at": now + LIFETIME}
-        )
+        await database.ask(_RENEW, key, records.times([now]), records.times([now + LIFETIME]))
     return Session(signed_in_of(row), is_renewed)
 
 
@@ -153,11 +150,11 @@ _TAKE_BACK = text(
     "UPDATE market.attempt SET count = count - 1"
     " WHERE key = :key AND window_start = :start AND count > 0"
 )
-_RENEW = text(
-    "UPDATE market.session SET seen_at = :now, expires_at = :expires_at"
-    " WHERE token_hash = :token_hash"
-)
+_RENEW = """
+UPDATE market.session s SET seen_at = x.now, expires_at = x.expires_at
+FROM unnest($1, $2, $3) AS x (token_hash, now, expires_at) WHERE s.token_hash = x.token_hash
+"""
 _LOAD = signed_in_query(
-    "SELECT person_id, seen_at FROM market.session"
-    " WHERE token_hash = :token_hash AND expires_at > :now"
+    "SELECT s.person_id, s.seen_at, x.day FROM unnest($1, $2, $3) AS x (token_hash, now, day)"
+    " JOIN market.session s ON s.token_hash = x.token_hash AND s.expires_at > x.now"
 )

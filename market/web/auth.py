@@ -60,8 +60,8 @@ class SessionMiddleware:
         scope["user"] = None
         if token:
             now = clock.now()
-            async with request.app.state.database.as_system_asking() as db:
-                found = await sessions.load(db, token, now=now, day=clock.local_day(now))
+            database = request.app.state.database
+            found = await sessions.load(database, token, now=now, day=clock.local_day(now))
             if found is None:
                 scope["state"]["session_lost"] = True
             else:
@@ -111,43 +111,43 @@ def who(connection: Connection) -> SignedIn:
     return me
 
 
-def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
+async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
     """Anybody who is signed in."""
     who(connection)
 
 
-def vendor_of_stall(connection: Connection, _: BaseRouteHandler) -> None:
+async def vendor_of_stall(connection: Connection, _: BaseRouteHandler) -> None:
     """The vendor of path parameter `stall_id`, or their helper."""
     _allow(_path_id(connection, "stall_id") in who(connection).stall_ids)
 
 
-def owner_of_stall(connection: Connection, _: BaseRouteHandler) -> None:
+async def owner_of_stall(connection: Connection, _: BaseRouteHandler) -> None:
     """The vendor of `stall_id` in person: accounts and helpers are not a helper's business."""
     me = who(connection)
     _allow(_path_id(connection, "stall_id") in me.stall_ids and me.has_role("vendor"))
 
 
-def operator_of_hall(connection: Connection, _: BaseRouteHandler) -> None:
+async def operator_of_hall(connection: Connection, _: BaseRouteHandler) -> None:
     """The operator of path parameter `hall_id`."""
     _allow(who(connection).has_role("operator", _path_id(connection, "hall_id")))
 
 
-def official_of_unit(connection: Connection, _: BaseRouteHandler) -> None:
+async def official_of_unit(connection: Connection, _: BaseRouteHandler) -> None:
     """An official of path parameter `unit_id` or of a unit above it."""
     _allow(_path_id(connection, "unit_id") in who(connection).viewer.unit_ids)
 
 
-def team_member(connection: Connection, _: BaseRouteHandler) -> None:
+async def team_member(connection: Connection, _: BaseRouteHandler) -> None:
     """A member of a community team."""
     _allow(who(connection).has_role("team"))
 
 
-def clerk(connection: Connection, _: BaseRouteHandler) -> None:
+async def clerk(connection: Connection, _: BaseRouteHandler) -> None:
     """A settlement clerk."""
     _allow(who(connection).has_role("clerk"))
 
 
-def admin(connection: Connection, _: BaseRouteHandler) -> None:
+async def admin(connection: Connection, _: BaseRouteHandler) -> None:
     """Who keeps the platform."""
     _allow(who(connection).has_role("admin"))
 
