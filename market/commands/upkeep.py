@@ -1,4 +1,4 @@
-"""`market db upkeep`: everything the ledger needs done from time to time, once, with progress."""
+"""`market db upkeep`: what the ledger needs done from time to time, once, with progress; old raw notices go."""
 
 import asyncio
 import json
@@ -49,6 +49,7 @@ async def _upkeep(url: str, anew: bool, tell: Tell) -> dict[str, Any]:
         fed = await payments.feed_statements(url, now=now, seconds_max=None, progress=told)
     tell("sealing")
     sealed = await payments.seal(url, now=now)
+    forgotten = await _forget_notices(url, tell)
     busy = [
         what
         for what, is_free in (
@@ -64,6 +65,7 @@ async def _upkeep(url: str, anew: bool, tell: Tell) -> dict[str, Any]:
         "holds_expired": expired,
         "statements": msgspec.to_builtins(fed),
         "sealed": msgspec.to_builtins(sealed),
+        "notices_forgotten": forgotten,
         "busy": busy,
     }
 
@@ -83,6 +85,14 @@ async def _expire_holds(url: str, tell: Tell) -> int:
         await database.close()
 
 
+async def _forget_notices(url: str, tell: Tell) -> int:
+    count = 0
+    while forgotten := await payments.forget_notices(url, now=clock.now()):
+        count += forgotten
+        tell(f"old notices: {count:,} forgotten")
+    return count
+
+
 def _sentences(did: dict[str, Any]) -> list[str]:
     made, closed = ", ".join(did["made"]) or "none", ", ".join(did["closed"]) or "none"
     lines = [
@@ -90,6 +100,7 @@ def _sentences(did: dict[str, Any]) -> list[str]:
         f"Holds expired: {did['holds_expired']:,}.",
         f"Statements: {did['statements']['transfer_count']:,} transfers.",
         f"Sealed: {did['sealed']['row_count']:,} transfers.",
+        f"Old raw notices forgotten: {did['notices_forgotten']:,}.",
     ]
     if did["busy"]:
         lines.append(f"Left to another process that is at it: {', '.join(did['busy'])}.")

@@ -21,7 +21,6 @@ from payments.gateways.gateway import (
     VIETNAM,
     Answer,
     GatewayError,
-    Listed,
     Notice,
     NoticeForged,
     NoticeMalformed,
@@ -199,7 +198,9 @@ class CassoList:
             if len(rows) < self.length or not new:
                 break
             number += 1
-        told = tuple(self._listed(found[one], now) for one in sorted(found))
+        told = tuple(
+            wire.listed(found[one], lambda raw: self._told(raw, now)) for one in sorted(found)
+        )
         return Page(told, max(found, default=position))
 
     async def _rows(self, number: int, now: datetime) -> list[tuple[int, bytes]]:
@@ -209,18 +210,16 @@ class CassoList:
         }  # fmt: skip
         url, authorization = f"{self.url}{LIST_PATH}", f"Apikey {self.token.current}"
         body = await wire.list_body(self.name, self.http, url, params, authorization)
-        try:
-            raw = [bytes(one) for one in _LIST.decode(body).data.records]
-            return [(_KEY.decode(one).id, one) for one in raw]
-        except (msgspec.MsgspecError, ValueError) as wrong:
-            raise NoticeMalformed(self.name, f"Not a list of Casso: {wrong}") from wrong
+        return wire.list_rows(
+            self.name,
+            lambda: [
+                (_KEY.decode(raw).id, raw) for raw in map(bytes, _LIST.decode(body).data.records)
+            ],
+        )
 
-    def _listed(self, raw: bytes, now: datetime) -> Listed:
-        try:
-            row = wire.converted(self.name, wire.parsed(self.name, raw), _Row)
-            return Listed(raw, _confirmation(self.name, _as_notified(row), now))
-        except GatewayError as wrong:
-            return Listed(raw, wrong)
+    def _told(self, raw: bytes, now: datetime) -> Confirmation | None:
+        row = wire.converted(self.name, wire.parsed(self.name, raw), _Row)
+        return _confirmation(self.name, _as_notified(row), now)
 
 
 def _as_notified(row: _Row | _OldRow) -> _Transaction:

@@ -19,10 +19,8 @@ from payments.gateways.gateway import (
     VIETNAM,
     Answer,
     GatewayError,
-    Listed,
     Notice,
     NoticeForged,
-    NoticeMalformed,
     Page,
     Secrets,
     refused,
@@ -190,7 +188,9 @@ class SePayList:
             if len(rows) < self.length or is_known or len(new) < len(rows):
                 break
             until = min(date for _, date, _ in rows)
-        told = tuple(self._listed(found[number], now) for number in sorted(found))
+        told = tuple(
+            wire.listed(found[number], lambda raw: self._told(raw, now)) for number in sorted(found)
+        )
         return Page(told, max(found, default=position))
 
     async def _rows(self, position: int, until: str, now: datetime) -> list[tuple[int, str, bytes]]:
@@ -202,21 +202,18 @@ class SePayList:
             params["transaction_date_max"] = until
         url, authorization = f"{self.url}{LIST_PATH}", f"Bearer {self.token.current}"
         body = await wire.list_body(self.name, self.http, url, params, authorization)
-        try:
-            raw = [bytes(one) for one in _LIST.decode(body).transactions]
-            keys = [_KEY.decode(one) for one in raw]
-            return [
-                (int(key.id), key.transaction_date, one) for key, one in zip(keys, raw, strict=True)
-            ]
-        except (msgspec.MsgspecError, ValueError) as wrong:
-            raise NoticeMalformed(self.name, f"Not a list of SePay: {wrong}") from wrong
+        return wire.list_rows(
+            self.name,
+            lambda: [
+                (int(key.id), key.transaction_date, raw)
+                for raw in map(bytes, _LIST.decode(body).transactions)
+                for key in [_KEY.decode(raw)]
+            ],
+        )
 
-    def _listed(self, raw: bytes, now: datetime) -> Listed:
-        try:
-            row = wire.converted(self.name, wire.parsed(self.name, raw), _ListedRow)
-            return Listed(raw, confirmation_of(self._as_notified(row), now, gateway=self.name))
-        except GatewayError as wrong:
-            return Listed(raw, wrong)
+    def _told(self, raw: bytes, now: datetime) -> Confirmation | None:
+        row = wire.converted(self.name, wire.parsed(self.name, raw), _ListedRow)
+        return confirmation_of(self._as_notified(row), now, gateway=self.name)
 
     def _as_notified(self, row: _ListedRow) -> SePayTransaction:
         out_vnd = wire.whole_vnd(self.name, row.amount_out)

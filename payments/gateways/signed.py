@@ -26,7 +26,6 @@ from payments.gateways import wire
 from payments.gateways.gateway import (
     Answer,
     GatewayError,
-    Listed,
     Notice,
     NoticeForged,
     NoticeMalformed,
@@ -96,7 +95,7 @@ class SignedGateway:
         """The movement a notice tells of; None where it says that it is a test."""
         require_sized(self.name, notice.body)
         self._verify_signature(notice, now)
-        return self._told(notice.body, now)
+        return self.told(notice.body, now)
 
     def answer(self, outcome: str) -> Answer:
         """Recorded. The outcome is for the partner's people."""
@@ -127,7 +126,11 @@ class SignedGateway:
             raise NoticeForged(self.name, "The signature does not fit the notice.")
         require_fresh(self.name, datetime.fromtimestamp(int(timestamp), UTC), now)
 
-    def _told(self, body: bytes, now: datetime) -> Confirmation | None:
+    def told(self, body: bytes, now: datetime) -> Confirmation | None:
+        """What a transfer in this form says, wherever it came from; None for a test.
+
+        Raises: NoticeMalformed.
+        """
         told = wire.converted(self.name, wire.parsed(self.name, body), SignedTransfer)
         if told.is_test:
             return None
@@ -169,20 +172,15 @@ class SignedList:
         params: dict[str, str | int] = {"after": position, "limit": self.length}
         authorization = f"Bearer {self.token.current}"
         body = await wire.list_body(self.name, self.http, self.url, params, authorization)
-        try:
-            rows = [one for one in _LIST.decode(body).transfers if one.seq > position]
-        except (msgspec.MsgspecError, ValueError) as wrong:
-            raise NoticeMalformed(self.name, f"Not a list of transfers: {wrong}") from wrong
+        told_all = wire.list_rows(self.name, lambda: _LIST.decode(body).transfers)
+        rows = [one for one in told_all if one.seq > position]
         rows.sort(key=lambda one: one.seq)
-        told = tuple(self._listed(bytes(one.transfer), now) for one in rows)
+        gateway = SignedGateway(self.token, self.name)
+        told = tuple(
+            wire.listed(bytes(one.transfer), lambda raw: gateway.told(raw, now)) for one in rows
+        )
         reached = rows[-1].seq if rows else position
         return Page(told, reached, is_last=len(rows) < self.length)
-
-    def _listed(self, raw: bytes, now: datetime) -> Listed:
-        try:
-            return Listed(raw, SignedGateway(self.token, self.name)._told(raw, now))
-        except GatewayError as wrong:
-            return Listed(raw, wrong)
 
 
 def _account(gateway: str, text: str) -> str:

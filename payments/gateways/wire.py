@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -11,11 +12,14 @@ import httpx
 import msgspec
 
 from payments import banks
+from payments.confirmation import Confirmation
 from payments.gateways.gateway import (
     AMOUNT_VND_MAX,
     VIETNAM,
+    GatewayError,
     GatewayRefused,
     GatewayUnavailable,
+    Listed,
     NoticeMalformed,
 )
 from payments.text import search_key
@@ -139,6 +143,25 @@ async def list_body(
     if response.status_code != 200:
         raise GatewayRefused(gateway, "The list refused us.", reason=str(response.status_code))
     return response.content
+
+
+def list_rows(gateway: str, read: Callable[[], list[_T]]) -> list[_T]:
+    """The rows of a list, as far as their keys: `read` decodes them.
+
+    Raises: NoticeMalformed where it is no list of this provider's.
+    """
+    try:
+        return read()
+    except (msgspec.MsgspecError, ValueError) as wrong:
+        raise NoticeMalformed(gateway, f"Not a list of transfers: {wrong}") from wrong
+
+
+def listed(raw: bytes, told: Callable[[bytes], Confirmation | None]) -> Listed:
+    """One row as it came, with what it says; a row nobody can read says why and costs no other."""
+    try:
+        return Listed(raw, told(raw))
+    except GatewayError as wrong:
+        return Listed(raw, wrong)
 
 
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 import payments
+from market import clock as real_clock
 from market import ids
 from market.commands import upkeep as command
 from market.flows import JOBS, PERIODIC, Context
@@ -97,8 +98,23 @@ async def test_the_command_does_it_all_and_says_so(database_url, capsys, owner):
     assert {"transfer_p2020_01", "receipt_p2020_04"} <= set(json.loads(said)["closed"])
     assert sentences == (
         "Months made: none; closed: none.\nHolds expired: 0.\n"
-        "Statements: 0 transfers.\nSealed: 0 transfers.\n"
+        "Statements: 0 transfers.\nSealed: 0 transfers.\nOld raw notices forgotten: 0.\n"
     )
+
+
+async def test_the_command_forgets_raw_notices_that_are_old(database, database_url, capsys, owner):
+    async with database.as_system() as db:
+        for age in (91, 400, 1):
+            at = real_clock.now() - timedelta(days=age)
+            await payments.keep_notice(
+                db, ids.new(), "sepay", {}, b"{}", "verified", "", now=at
+            )  # fmt: skip
+
+    _, said = await asyncio.to_thread(upkeep, database_url, capsys, as_json=True)
+    _, again = await asyncio.to_thread(upkeep, database_url, capsys, as_json=True)
+
+    assert [json.loads(one)["notices_forgotten"] for one in (said, again)] == [2, 0]
+    assert await owner.fetchval("SELECT count(*) FROM payments.notice") == 1
 
 
 async def test_the_command_makes_statements_anew(database_url, capsys, traded, owner):

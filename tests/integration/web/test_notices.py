@@ -18,11 +18,12 @@ import structlog
 import payments
 from market import clock, logs
 from market.flows import JOBS, Context, notices
+from market.flows.acquired import ask_acquirers
 from market.flows.ledgers import ledger_of
 from market.gateways import DEMO_SECRETS, gateways_of
 from market.settings import Settings
 from market.simulators import bank_forms
-from payments.gateways import Secrets, payos
+from payments.gateways import Secrets, payos, stripe, vnpay
 from payments.gateways.signed import SignedList
 from tests.integration.web.conftest import ACCOUNT_NO
 
@@ -309,15 +310,36 @@ def logging_all() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+IPN = {
+    "vnp_Amount": "8500000", "vnp_BankCode": "NCB", "vnp_OrderInfo": "Thanh toan",
+    "vnp_PayDate": "20261123101722", "vnp_ResponseCode": "00", "vnp_TmnCode": "CHODEMO1",
+    "vnp_TransactionNo": "15000001", "vnp_TransactionStatus": "00", "vnp_TxnRef": "CHOK7M2QX",
+}  # fmt: skip
+EVENT = (
+    b'{"id":"evt_1","object":"event","type":"payment_intent.succeeded","data":{"object":{"id":"pi_1",'
+    b'"object":"payment_intent","amount":85000,"currency":"vnd","metadata":{}}}}'
+)
+
+
 @pytest.mark.usefixtures("logging_all")
 async def test_no_secret_stands_in_the_log_or_the_database(
-    tell, transfer, settings, capfd, caplog, database_url
+    tell, client, transfer, settings, capfd, caplog, database, database_url
 ):
     for form in (*FORMS, "casso_v1"):
         await tell(form, transfer)
         await tell(form, transfer, "wrong-" + SECRETS[form])
     await tell("sepay", transfer, "the-second-key-0002", path="/hooks/sepay-2")
     await tell("casso_v1", transfer, "the-second-key-0002", path="/hooks/casso-2")
+
+    for secret in (settings.vnpay_secret, "wrong-" + settings.vnpay_secret):
+        query = vnpay.signed_query(IPN, secret)
+        await client.get(f"/hooks/vnpay?{query}")
+        await client.get(f"/tra/vnpay?{query}", follow_redirects=False)
+    for secret in (settings.stripe_webhook_secret, "wrong-" + settings.stripe_webhook_secret):
+        signature = stripe.sign(secret, int(clock.now().timestamp()), EVENT)
+        await client.post("/hooks/stripe", content=EVENT, headers={"stripe-signature": signature})
+    await notices.pull_missed_notices(Context(database, settings, clock.now), {})
+    await ask_acquirers(Context(database, settings, clock.now), {})
 
     structlog.get_logger("test").warning("made", gateways=repr(gateways_of(settings)))
 
@@ -327,6 +349,7 @@ async def test_no_secret_stands_in_the_log_or_the_database(
     await connection.close()
     said += repr([tuple(row) for row in rows])
     held = {*SECRETS.values(), "the-second-key-0002", "the-former-key-0002"}
+    held |= {settings.vnpay_secret, settings.stripe_key, settings.stripe_webhook_secret}
     assert "made" in said
     assert not [one for one in held if one in said]
 
