@@ -19,7 +19,7 @@ from payments.checkout import (
 from payments.clearing.loading import Loaded, load_provider_file
 from payments.confirmation import Confirmation
 from payments.day_reading import payment_states, refunds_done
-from payments.disputes import dispute_told
+from payments.disputes import LooseDispute, dispute_told, disputes, loose_disputes
 from payments.errors import (
     AccountClosed,
     AccountNotEmpty,
@@ -195,6 +195,7 @@ __all__ = [
     "LimitsInvalid",
     "Line",
     "Loaded",
+    "LooseDispute",
     "NotDurable",
     "NotRefundable",
     "Notice",
@@ -257,6 +258,7 @@ __all__ = [
     "compare_statement",
     "continue_after_restore",
     "dispute_told",
+    "disputes",
     "end_refund",
     "events_after",
     "expire_holds",
@@ -273,6 +275,7 @@ __all__ = [
     "limit_account",
     "load_provider_file",
     "load_statement",
+    "loose_disputes",
     "match_outgoing",
     "migrate",
     "new_code",

@@ -4,9 +4,12 @@ While it is open its amount is reserved, so that the same money is not refunded 
 ledger gives it back; won, it is free again.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import msgspec
+from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -23,6 +26,47 @@ _OF_STATUS = {
 }
 """How an ended dispute reads as a refund; everything else is still open."""
 _AT_ONCE = timedelta(0)
+
+
+DISPUTES_MAX = 200
+
+
+class LooseDispute(msgspec.Struct, frozen=True, kw_only=True):
+    """A dispute that reserves nothing: over money that went back already, or of nobody we know."""
+
+    number: str
+    gateway: str
+    provider_ref: str
+    """What the acquirer knows the payment by."""
+    amount_vnd: int
+    status: str
+    told_at: datetime
+
+
+async def disputes(
+    db: AsyncSession, *, since: datetime, owner_id: UUID | None = None, limit: int = DISPUTES_MAX
+) -> Sequence[RefundRequest]:
+    """Every dispute that was opened since an instant, ended ones too, newest first; of one owner, or
+    of all that the session may see.
+    """
+    assert 0 < limit <= DISPUTES_MAX
+    query = select(RefundRequestRow).where(
+        RefundRequestRow.road == "dispute", col(RefundRequestRow.asked_at) >= since
+    )
+    if owner_id is not None:
+        query = query.where(RefundRequestRow.owner_id == owner_id)
+    rows = await db.exec(query.order_by(col(RefundRequestRow.asked_at).desc()).limit(limit))
+    return [value_of(row) for row in rows.all()]
+
+
+async def loose_disputes(
+    db: AsyncSession, *, since: datetime, limit: int = DISPUTES_MAX
+) -> Sequence[LooseDispute]:
+    """Disputes told since an instant that nothing is reserved for, newest first: a person's list."""
+    assert 0 < limit <= DISPUTES_MAX
+    connection = await db.connection()
+    rows = await connection.execute(_LOOSE, {"since": since, "limit": limit})
+    return [LooseDispute(**row) for row in rows.mappings()]
 
 
 async def dispute_told(
@@ -84,3 +128,20 @@ async def _row(db: AsyncSession, dispute_no: str) -> RefundRequestRow | None:
         .execution_options(populate_existing=True)
     )
     return rows.first()
+
+
+# The word that ends a dispute counts, in whatever order the words came.
+_LOOSE = text("""
+SELECT * FROM (
+    SELECT DISTINCT ON (split_part(r.provider_id, ':', 1))
+           split_part(r.provider_id, ':', 1) AS number, r.gateway, r.reference AS provider_ref,
+           r.amount_vnd, split_part(r.detail, '.', 2) AS status, r.recorded_at AS told_at
+    FROM payments.receipt r
+    WHERE r.gateway = 'stripe' AND r.direction = 'out' AND r.detail LIKE 'dispute.%'
+      AND r.business_date >= (:since AT TIME ZONE INTERVAL '7 hours')::date
+    ORDER BY split_part(r.provider_id, ':', 1), r.detail = 'dispute.opened', r.recorded_at DESC
+) told
+WHERE NOT EXISTS (
+    SELECT FROM payments.refund_request q WHERE q.road = 'dispute' AND q.refund_no = told.number)
+ORDER BY told_at DESC LIMIT :limit
+""")

@@ -67,6 +67,7 @@ REACTIONS: dict[str, Reaction] = {
         adoption.takings_rolled_up,
         webhooks.fan_out,
     ),
+    "receipt.conflict": suspense.conflict_told,
     "payment.expired": each(settlement.payment_ended, sale.goods_freed, webhooks.fan_out),
     "payment.cancelled": each(settlement.payment_ended, sale.goods_freed, webhooks.fan_out),
     "refund.asked": each(refunds.refund_moved, webhooks.fan_out),

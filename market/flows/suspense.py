@@ -12,9 +12,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import catalog
 import payments
-from market import echo, live, sales
+from market import echo, ids, live, sales
+from market.conflict_tables import ReceiptConflictRow
 from market.db import Database, Viewer
-from market.errors import SaleInvoiced
+from market.errors import NotFound, SaleInvoiced
 from market.flows import adoption, settlement
 from market.flows.context import Context, Event
 from market.flows.ledgers import ledger_of
@@ -25,6 +26,7 @@ SOLD_BEFORE = timedelta(hours=24)
 SOLD_AFTER = timedelta(minutes=15)
 """Which sales the money may have been for: those around the time it came."""
 CANDIDATES_MAX = 8
+CONFLICTS_MAX = 100
 UNFINISHED_AFTER = timedelta(seconds=10)
 """A plan that old was cut off: its request would have been answered by now."""
 
@@ -251,6 +253,51 @@ async def undone(db: AsyncSession, event: Event, now: datetime) -> None:
                 "vnd": part["amount_vnd"],
             },
         )
+
+
+async def conflict_told(db: AsyncSession, event: Event, now: datetime) -> None:
+    """Reaction to `receipt.conflict`: what was told first stands, and somebody has to look."""
+    data = event.data
+    db.add(
+        ReceiptConflictRow(
+            id=ids.new(),
+            receipt_id=UUID(data["receipt_id"]),
+            owner_id=event.owner_id,
+            gateway=data["gateway"],
+            first_vnd=data["amount_vnd"],
+            told_vnd=data["told_vnd"],
+            memo=data["memo"],
+            occurred_at=datetime.fromisoformat(data["occurred_at"]),
+            told_at=event.at,
+        )
+    )
+
+
+async def conflicts(
+    db: AsyncSession, owner_id: UUID | None = None, *, unseen: bool = False
+) -> Sequence[ReceiptConflictRow]:
+    """Notices that disagree with the books, newest first; of one owner, or all one may see."""
+    query = select(ReceiptConflictRow)
+    if owner_id is not None:
+        query = query.where(ReceiptConflictRow.owner_id == owner_id)
+    if unseen:
+        query = query.where(col(ReceiptConflictRow.seen_at).is_(None))
+    rows = await db.exec(
+        query.order_by(col(ReceiptConflictRow.told_at).desc()).limit(CONFLICTS_MAX)
+    )
+    return rows.all()
+
+
+async def conflict_seen(
+    db: AsyncSession, conflict_id: UUID, by: UUID | None, *, now: datetime
+) -> None:
+    """Somebody looked and asked the bank. Raises: NotFound."""
+    row = await db.get(ReceiptConflictRow, conflict_id, with_for_update=True)
+    if row is None:
+        raise NotFound("conflict", conflict_id)
+    if row.seen_at is None:
+        row.seen_at, row.seen_by = now, by
+        db.add(row)
 
 
 def _sale_parts(event: Event) -> list[dict[str, Any]]:

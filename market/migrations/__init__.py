@@ -11,7 +11,8 @@ from sqlalchemy import Connection, text
 from market import conflict_tables, correction_tables, refund_tables, webhook_tables
 from market.tables import Base
 
-assert conflict_tables and correction_tables and refund_tables and webhook_tables  # parts of the schema
+TABLES = (conflict_tables, correction_tables, refund_tables, webhook_tables)
+"""Parts of the schema that stand beside `market.tables`."""
 
 SCHEMA = "market"
 

@@ -5,14 +5,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from litestar import get
+from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.response import Template
+from litestar.params import FromPath
+from litestar.response import Redirect, Template
 from sqlalchemy import text
 
 import payments
 from market import people
 from market.db import Database, Viewer
+from market.flows import suspense as flow
 from market.web import auth
 from market.web.i18n import N_
 from payments import SettlementOutcome, suspense
@@ -68,7 +70,10 @@ async def receipts_page(
         notices = [
             one for one in await payments.notices(db, limit=SHOWN_MAX) if one.verdict != "verified"
         ]
-        names = await _names(db, [one.owner_id for one in receipts])
+        conflicts = await flow.conflicts(db)
+        owners = [one.owner_id for one in receipts]
+        owners += [one.owner_id for one in conflicts if one.owner_id]
+        names = await _names(db, owners)
         await people.log_read(db, viewer, "receipt", list(names), "đối soát", now=now)
     listed: list[suspense.Case | payments.Receipt] = [*others, *receipts]
     shown = [
@@ -84,7 +89,26 @@ async def receipts_page(
         )
         for one in listed
     ]
-    return Template("receipts.html", context={"receipts": shown, "notices": notices})
+    context = {"receipts": shown, "notices": notices, "conflicts": conflicts, "names": names}
+    return Template("receipts.html", context=context)
+
+
+@post(
+    "/doi-soat/khac-nhau/{conflict_id:uuid}",
+    guards=[auth.clerk],
+    include_in_schema=False,
+    status_code=303,
+)
+async def conflict_seen(
+    conflict_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    viewer: NamedDependency[Viewer],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """The clerk asked the bank which of two notices is right."""
+    async with database.as_system() as db:
+        await flow.conflict_seen(db, conflict_id, viewer.person_id, now=now)
+    return Redirect("/doi-soat", status_code=303)
 
 
 async def _names(db: Any, ids: list[UUID]) -> dict[UUID, str]:
@@ -92,4 +116,4 @@ async def _names(db: Any, ids: list[UUID]) -> dict[UUID, str]:
     return {row[0]: row[1] for row in rows}
 
 
-routers = [receipts_page]
+routers = [receipts_page, conflict_seen]

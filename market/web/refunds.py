@@ -1,7 +1,7 @@
 """Money back: the vendor's screens of one sale, the same as an API, and the clerk's list of doubts."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -44,6 +44,8 @@ WHY = {
     "won": N_("Khiếu nại đã được bác. Tiền vẫn là của bạn."),
 }
 """Why a refund was refused, by the acquirer's last word."""
+DISPUTES_SHOWN = timedelta(days=180)
+"""Longer than card schemes let a buyer wait with a dispute."""
 _VENDORS = text("SELECT id, name FROM market.vendor WHERE id = ANY(:ids)")
 
 tells(payments.RefundTooLarge, 422, "Số tiền hoàn lớn hơn số còn hoàn được.")
@@ -154,15 +156,21 @@ async def own_page(
     stall_id: FromPath[UUID],
     database: NamedDependency[Database],
     viewer: NamedDependency[Viewer],
+    now: NamedDependency[datetime],
 ) -> Template:
-    """One's own refunds that have not ended: what is still to be transferred comes first."""
+    """One's own refunds that have not ended, what is still to be transferred first; and what buyers
+    dispute.
+    """
     async with database.as_viewer(viewer) as db:
         found = await payments.refunds_open(db)
+        disputes = await payments.disputes(db, since=now - DISPUTES_SHOWN)
         stall = await sales.stall_place(db, stall_id)
     to_do = sorted(
-        found, key=lambda one: (one.road != "direct" or one.state != "asked", one.asked_at)
+        (one for one in found if one.road != "dispute"),
+        key=lambda one: (one.road != "direct" or one.state != "asked", one.asked_at),
     )
-    return Template("refunds_own.html", context={"stall": stall, "refunds": to_do})
+    context = {"stall": stall, "refunds": to_do, "disputes": disputes}
+    return Template("refunds_own.html", context=context)
 
 
 @post(
@@ -310,15 +318,30 @@ async def doubts_page(
     viewer: NamedDependency[Viewer],
     now: NamedDependency[datetime],
 ) -> Template:
-    """Refunds that have not ended or have a problem, and payments no acquirer could tell about."""
+    """Refunds that have not ended or have a problem, every dispute of half a year, and payments no
+    acquirer could tell about.
+    """
     async with database.as_system() as db:
         found = await payments.refunds_open(db)
         attempts = await acquired.attempts_in_doubt(db, now=now)
-        rows = await db.execute(_VENDORS, {"ids": [one.owner_id for one in found]})
+        disputes = await payments.disputes(db, since=now - DISPUTES_SHOWN)
+        loose = await payments.loose_disputes(db, since=now - DISPUTES_SHOWN)
+        owners = [one.owner_id for one in (*found, *disputes)]
+        rows = await db.execute(_VENDORS, {"ids": owners})
         names = {row[0]: row[1] for row in rows}
         await people.log_read(db, viewer, "refund", list(names), "hoàn tiền", now=now)
-    shown = sorted(found, key=lambda one: (not one.problem, one.asked_at))
-    context = {"refunds": shown, "names": names, "attempts": attempts, "why": WHY}
+    shown = sorted(
+        (one for one in found if one.road != "dispute"),
+        key=lambda one: (not one.problem, one.asked_at),
+    )
+    context = {
+        "refunds": shown,
+        "disputes": disputes,
+        "loose": loose,
+        "names": names,
+        "attempts": attempts,
+        "why": WHY,
+    }
     return Template("refunds_open.html", context=context)
 
 

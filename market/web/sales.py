@@ -227,6 +227,7 @@ async def takings_page(
     async with database.as_viewer(viewer) as db:
         place = await sales.stall_place(db, stall_id)
         waiting = await suspense.waiting(db, place.vendor_id) if place.vendor_id else None
+        going_back = await payments.refunds_open(db)
     context = {
         "stall": msgspec.to_builtins(stall),
         "day": day,
@@ -234,6 +235,7 @@ async def takings_page(
         "sales": shown.sales,
         "receipts": shown.receipts,
         "waiting": waiting,
+        "going_back": [one for one in going_back if one.owner_id == place.vendor_id],
     }
     return Template("takings.html", context=context)
 

@@ -55,6 +55,11 @@ tells(suspense.CaseUnknown, 404, "Không tìm thấy khoản tiền này.")
 tells(suspense.CaseMoved, 409, "Khoản tiền này vừa có thay đổi. Xem lại rồi chọn.")
 tells(suspense.CasePartsWrong, 422, "Số tiền không khớp với cách chia. Chọn lại.")
 tells(suspense.CaseRefused, 409, "Sổ ghi tiền chưa nhận. Tiền vẫn còn nguyên. Gọi người hỗ trợ.")
+tells(
+    suspense.CaseRefunded,
+    409,
+    "Tiền này đã trả lại khách, hoặc đang trên đường về. Không chọn lại được nữa.",
+)
 tells(suspense.PaymentAssigned, 409, "Đơn này đã nhận khoản tiền khác rồi. Chọn đơn khác.")
 
 
@@ -88,11 +93,13 @@ async def cases_page(
             db, owner_id, which="resolved", since=now - RESOLVED_SHOWN, limit=SHOWN_MAX
         )
         decided = {one.receipt_id: await _decision(db, one) for one in resolved}
+        conflicts = await flow.conflicts(db, owner_id, unseen=True)
     context = {
         "stall": msgspec.to_builtins(stall),
         "open": [one for one in found if one.state in {"open", "planned"}],
         "waiting": [one for one in found if one.state == "waiting"],
         "resolved": [(one, decided[one.receipt_id]) for one in resolved],
+        "conflicts": conflicts,
         "why": WHY,
         "now": now,
     }

@@ -17,6 +17,7 @@ from payments.suspense.carrying import (
 from payments.suspense.errors import (
     CaseMoved,
     CasePartsWrong,
+    CaseRefunded,
     CaseRefused,
     CaseUnknown,
     PaymentAssigned,
@@ -32,6 +33,7 @@ __all__ = [
     "Case",
     "CaseMoved",
     "CasePartsWrong",
+    "CaseRefunded",
     "CaseRefused",
     "CaseUnknown",
     "Decision",

@@ -52,6 +52,16 @@ class CaseRefused(PaymentError):
         self.outcome = outcome
 
 
+class CaseRefunded(PaymentError):
+    """Some of the money went back, or is on its way: what was decided cannot be taken back."""
+
+    code = "case_refunded"
+
+    def __init__(self, receipt_id: UUID) -> None:
+        super().__init__(f"Money of receipt {receipt_id} was given back.")
+        self.receipt_id = str(receipt_id)
+
+
 class PaymentAssigned(PaymentError):
     """Other waiting money was assigned to this payment before."""
 

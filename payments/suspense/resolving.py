@@ -18,7 +18,13 @@ from payments import checkout
 from payments.errors import PaymentNotOpen, PaymentUnknown
 from payments.payment import WAITING, Payment, PaymentState
 from payments.suspense import reading
-from payments.suspense.errors import CaseMoved, CasePartsWrong, CaseUnknown, PaymentAssigned
+from payments.suspense.errors import (
+    CaseMoved,
+    CasePartsWrong,
+    CaseRefunded,
+    CaseUnknown,
+    PaymentAssigned,
+)
 from payments.suspense.moves import (
     PARTS_MAX,
     REASON_LENGTH_MAX,
@@ -29,7 +35,7 @@ from payments.suspense.moves import (
     Share,
     sale_id_of,
 )
-from payments.suspense.storage import decision_of, lock, point
+from payments.suspense.storage import decision_of, is_refunded, lock, point
 from payments.suspense.tables import DecisionRow, TargetRow
 
 
@@ -102,7 +108,8 @@ async def plan(db: AsyncSession, command: Resolve, *, now: datetime) -> Decision
 async def plan_undo(db: AsyncSession, command: Undo, *, now: datetime) -> Decision:
     """The taking back is written down; `carry_out` moves the money once this is committed.
 
-    Raises: CaseUnknown; CaseMoved where it is not resolved, or by another decision by now.
+    Raises: CaseUnknown; CaseMoved where it is not resolved, or by another decision by now;
+    CaseRefunded where some of it went back, or a refund of it has left.
     """
     known = await _locked(db, command.receipt_id)
     if known.state != "resolved" or known.version != command.version or known.decision_id is None:
@@ -110,6 +117,8 @@ async def plan_undo(db: AsyncSession, command: Undo, *, now: datetime) -> Decisi
     row = await db.get(DecisionRow, known.decision_id)
     assert row is not None
     undone = decision_of(row)
+    if await is_refunded(db, undone):
+        raise CaseRefunded(command.receipt_id)
     decision = msgspec.structs.replace(
         undone,
         id=command.decision_id,
