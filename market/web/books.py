@@ -85,6 +85,7 @@ async def books_page(
     stall_id: FromPath[UUID],
     database: NamedDependency[Database],
     viewer: NamedDependency[Viewer],
+    me: NamedDependency[auth.SignedIn | None],
     now: NamedDependency[datetime],
     ky: Annotated[str, QueryParameter()] = "",
 ) -> Template:
@@ -93,7 +94,7 @@ async def books_page(
     chosen = ky or str(today.year)
     period = book_flow.period_of(chosen, today)
     async with database.as_viewer(viewer) as db:
-        stall, vendor_id = await own_stall(db, stall_id)
+        stall, vendor_id = await own_stall(db, stall_id, me)
         year = await tax.tax_year(db, vendor_id, period.until)
     told = tax.meter_of(year)
     is_liable = told.limits[0].passed_on is not None
@@ -130,6 +131,7 @@ async def take_away(
     kind: FromPath[str],
     database: NamedDependency[Database],
     viewer: NamedDependency[Viewer],
+    me: NamedDependency[auth.SignedIn | None],
     now: NamedDependency[datetime],
 ) -> Response[bytes]:
     """One book or draft of a period, as xlsx or pdf."""
@@ -137,7 +139,7 @@ async def take_away(
         raise NotFound("book", f"{slug} {kind}"[:60])
     period = book_flow.period_of(ky, clock.local_day(now))
     async with database.as_viewer(viewer) as db:
-        _stall, vendor_id = await own_stall(db, stall_id)
+        _stall, vendor_id = await own_stall(db, stall_id, me)
         if slug in BOOKS:
             sheet = await book_flow.book(db, vendor_id, BOOKS[slug][0], period)
         else:
@@ -161,12 +163,13 @@ async def write_line(
     data: Annotated[EntryForm, Body(media_type=RequestEncodingType.URL_ENCODED)],
     database: NamedDependency[Database],
     viewer: NamedDependency[Viewer],
+    me: NamedDependency[auth.SignedIn | None],
     now: NamedDependency[datetime],
 ) -> Redirect:
     """Write a cost, a purchase or a sale from elsewhere into the books."""
     today = clock.local_day(now)
     async with database.as_viewer(viewer) as db:
-        _stall, vendor_id = await own_stall(db, stall_id)
+        _stall, vendor_id = await own_stall(db, stall_id, me)
         entry = _entry(data, vendor_id, today)
         await books.write_entry(db, entry, today=today, now=now)
     return Redirect(f"/ban-hang/{stall_id}/so-sach?ky={entry.on.year}#tu-ghi", status_code=303)
@@ -179,11 +182,12 @@ async def strike_line(
     entry_id: FromPath[UUID],
     database: NamedDependency[Database],
     viewer: NamedDependency[Viewer],
+    me: NamedDependency[auth.SignedIn | None],
     now: NamedDependency[datetime],
 ) -> Redirect:
     """Take a line out again."""
     async with database.as_viewer(viewer) as db:
-        _stall, vendor_id = await own_stall(db, stall_id)
+        _stall, vendor_id = await own_stall(db, stall_id, me)
         await books.strike_entry(db, vendor_id, entry_id, now=now)
     return Redirect(f"/ban-hang/{stall_id}/so-sach#tu-ghi", status_code=303)
 
@@ -193,6 +197,7 @@ async def day_page(
     stall_id: FromPath[UUID],
     database: NamedDependency[Database],
     viewer: NamedDependency[Viewer],
+    me: NamedDependency[auth.SignedIn | None],
     now: NamedDependency[datetime],
     ngay: Annotated[date | None, QueryParameter()] = None,
 ) -> Template:
@@ -200,7 +205,7 @@ async def day_page(
     today = clock.local_day(now)
     day = min(ngay or today, today)
     async with database.as_viewer(viewer) as db:
-        stall, vendor_id = await own_stall(db, stall_id)
+        stall, vendor_id = await own_stall(db, stall_id, me)
         check = await day_check.check(db, vendor_id, day, now=now)
     rows = [one for one in check.items if one.finding is not Finding.RIGHT]
     context = {

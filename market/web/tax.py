@@ -61,12 +61,13 @@ async def meter_page(
     stall_id: FromPath[UUID],
     database: NamedDependency[Database],
     viewer: NamedDependency[Viewer],
+    me: NamedDependency[auth.SignedIn | None],
     now: NamedDependency[datetime],
 ) -> Template:
     """The year's revenue against its limits, with what to do and until when."""
     today = clock.local_day(now)
     async with database.as_viewer(viewer) as db:
-        stall, vendor_id = await own_stall(db, stall_id)
+        stall, vendor_id = await own_stall(db, stall_id, me)
         year = await tax.tax_year(db, vendor_id, today)
         agreed = await _agreed(db, viewer)
     told = tax.meter_of(year)
@@ -96,6 +97,7 @@ async def mirror_page(
     stall_id: FromPath[UUID],
     database: NamedDependency[Database],
     viewer: NamedDependency[Viewer],
+    me: NamedDependency[auth.SignedIn | None],
     now: NamedDependency[datetime],
     nhin: Annotated[str, QueryParameter()] = "nay",
     chi_phi: Annotated[str, QueryParameter()] = "",
@@ -103,7 +105,7 @@ async def mirror_page(
 ) -> Template:
     """The tax under each method, cash and QR side by side. What is typed here is not stored."""
     async with database.as_viewer(viewer) as db:
-        stall, vendor_id = await own_stall(db, stall_id)
+        stall, vendor_id = await own_stall(db, stall_id, me)
         year = await tax.tax_year(db, vendor_id, clock.local_day(now))
         agreed = await _agreed(db, viewer)
     year = year.with_groups(_groups(nhom or []))
@@ -135,13 +137,15 @@ async def mirror_page(
     return Template("tax_mirror.html", context=context)
 
 
-async def own_stall(db: AsyncSession, stall_id: UUID) -> tuple[sales.StallPlace, UUID]:
-    """The stall and its vendor.
+async def own_stall(
+    db: AsyncSession, stall_id: UUID, me: auth.SignedIn | None
+) -> tuple[sales.StallPlace, UUID]:
+    """The stall and its vendor, who is the one signed in: taxes are no helper's business.
 
     Raises: NotFound.
     """
     stall = await sales.stall_place(db, stall_id)
-    if stall.vendor_id is None:
+    if stall.vendor_id is None or me is None or stall.vendor_id not in me.scopes("vendor"):
         raise NotFound("stall", stall_id)
     return stall, stall.vendor_id
 

@@ -1,14 +1,16 @@
 """The vendor's pages about tax: the meter, the mirror, the books, the evening's check."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from io import BytesIO
 
 import pypdf
 import pytest
 from python_calamine import CalamineWorkbook
+from sqlalchemy import text
 
 import einvoice
-from market import clock
+from market import clock, ids
+from market.tables import MembershipRow, VendorRow
 
 
 @pytest.fixture
@@ -29,13 +31,13 @@ async def page(as_, world, path: str, who: str = "vendor") -> str:
 
 
 async def test_the_meter_counts_qr_and_cash_alike(sold, as_, world):
-    text = await page(as_, world, "thue")
+    shown = await page(as_, world, "thue")
 
-    assert "125.000 ₫" in text
-    assert "85.000 ₫" in text
-    assert "40.000 ₫" in text
-    assert "999.875.000 ₫" in text
-    assert "Không thay cho kê khai thuế" in text
+    assert "125.000 ₫" in shown
+    assert "85.000 ₫" in shown
+    assert "40.000 ₫" in shown
+    assert "999.875.000 ₫" in shown
+    assert "Không thay cho kê khai thuế" in shown
 
 
 async def test_before_the_first_sale_the_meter_says_so(as_, world):
@@ -46,10 +48,10 @@ async def test_before_the_first_sale_the_meter_says_so(as_, world):
 
 
 async def test_the_mirror_shows_the_same_tax_for_cash_and_for_qr(sold, as_, world):
-    text = await page(as_, world, "thue/so-sanh?chi_phi=600tr&nhom=A12:production")
+    shown = await page(as_, world, "thue/so-sanh?chi_phi=600tr&nhom=A12:production")
 
-    assert text.count("45.000 ₫") >= 2  # 3 % and 1.5 % of a million, in cash and by QR
-    assert "Không phải nộp" in text
+    assert shown.count("45.000 ₫") >= 2  # 3 % and 1.5 % of a million, in cash and by QR
+    assert "Không phải nộp" in shown
 
 
 @pytest.mark.parametrize("typed", ["abc", "-5", "9" * 60])
@@ -67,8 +69,10 @@ async def test_every_book_and_draft_can_be_taken_away(sold, as_, world, slug):
     printed = await as_("vendor").get(f"{base}/pdf")
     workbook = await as_("vendor").get(f"{base}/xlsx")
 
-    text = "".join(one.extract_text() for one in pypdf.PdfReader(BytesIO(printed.content)).pages)
-    assert "Không thay cho kê khai thuế" in text
+    printed_text = "".join(
+        one.extract_text() for one in pypdf.PdfReader(BytesIO(printed.content)).pages
+    )
+    assert "Không thay cho kê khai thuế" in printed_text
     rows = (
         CalamineWorkbook.from_filelike(BytesIO(workbook.content)).get_sheet_by_index(0).to_python()
     )
@@ -141,18 +145,62 @@ async def test_the_evening_s_check_names_the_missing_invoices_and_their_fine(
             db, world.vendor_id, "038190000123", "Hộ kinh doanh vendor", "A1B2C", now=clock.now()
         )
 
-    text = await page(as_, world, "doi-chieu")
+    shown = await page(as_, world, "doi-chieu")
 
-    assert "2 chỗ cần xem" in text
-    assert "Chưa lập hóa đơn" in text
-    assert "2.000.000 ₫" in text
-    assert "10.000.000 ₫" in text
+    assert "2 chỗ cần xem" in shown
+    assert "Chưa lập hóa đơn" in shown
+    assert "2.000.000 ₫" in shown
+    assert "10.000.000 ₫" in shown
     yesterday = clock.local_day(clock.now()) - timedelta(days=1)
     assert "không bán lần nào" in await page(as_, world, f"doi-chieu?ngay={yesterday}")
 
 
 async def test_who_need_not_invoice_misses_nothing(sold, as_, world):
-    text = await page(as_, world, "doi-chieu")
+    shown = await page(as_, world, "doi-chieu")
 
-    assert "Không có chỗ nào phải sửa" in text
-    assert "chưa bắt buộc" in text
+    assert "Không có chỗ nào phải sửa" in shown
+    assert "chưa bắt buộc" in shown
+
+
+@pytest.mark.parametrize(
+    "path", ["thue", "thue/so-sanh", "so-sach", "doi-chieu", "so-sach/s1a/2026/pdf"]
+)
+async def test_a_vendor_who_helps_another_does_not_see_the_other_s_taxes(
+    sold, as_, world, database, path
+):
+    async with database.as_system() as db:
+        helper = await db.get(VendorRow, world.other_vendor_id)
+        db.add(
+            MembershipRow(id=ids.new(), person_id=helper.person_id, role="helper",
+                          scope_id=world.vendor_id, valid_from=date(2026, 1, 1))
+        )  # fmt: skip
+
+    assert (await as_("other").get(f"/ban-hang/{world.stall_id}/tien-ve")).status_code == 200
+    assert (await as_("other").get(f"/ban-hang/{world.stall_id}/{path}")).status_code == 404
+    answer = await as_("other").post(f"/ban-hang/{world.stall_id}/so-sach", data={})
+    assert answer.status_code in {404, 422}
+
+
+async def test_a_refund_makes_the_year_s_revenue_smaller(sold, as_, world, database):
+    """D68 5.1: returned goods are no revenue."""
+    async with database.as_system() as db:
+        sale = (
+            await db.execute(text("SELECT payment_id FROM market.sale WHERE method = 'vietqr'"))
+        ).scalar_one()
+        await db.execute(
+            text(
+                "INSERT INTO payments.refund_request (id, owner_id, place_id, payment_id, receipt_id,"
+                " original_id, is_held, road, gateway, provider_ref, provider_no, captured_vnd,"
+                " amount_vnd, reason, state, code, to_bank_bin, to_account_no, to_name, refund_no,"
+                " detail, problem, asked_at, confirmed_at, ended_at, ask_from, asked_count)"
+                " VALUES (:id, :owner, :place, :payment, :id, :id, false, 'direct', 'sepay', '', '',"
+                " 85000, 25000, '', 'done', '', '', '', '', '', '', '', :now, :now, :now, :now, 0)"
+            ),
+            {"id": ids.new(), "owner": world.vendor_id, "place": world.stall_id, "payment": sale,
+             "now": clock.now()},
+        )  # fmt: skip
+
+    assert "100.000 ₫" in await page(as_, world, "thue")
+    answer = await as_("vendor").get(f"/ban-hang/{world.stall_id}/so-sach/s1a/2026/xlsx")
+    rows = CalamineWorkbook.from_filelike(BytesIO(answer.content)).get_sheet_by_index(0).to_python()
+    assert [row[3] for row in rows if row[0] == "Cộng"] == [100_000]
