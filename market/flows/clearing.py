@@ -17,7 +17,7 @@ from market.flows.context import Context, Event
 from market.flows.ledgers import ledger_of
 from payments import clearing, suspense
 from payments.clearing import PostingRefused
-from payments.reconciliation import Resolution, resolving
+from payments.reconciliation import Resolution, kept, resolving
 from payments.suspense.moves import IGNORED
 
 INSTRUCT, CONFIRM = "instruct_session", "confirm_payout"
@@ -211,7 +211,7 @@ async def resolve(
     by: UUID,
     reason: str,
     now: datetime,
-) -> resolving.KeptDifference:
+) -> kept.KeptDifference:
     """What was decided about a difference, carried out, once. Safe to repeat.
 
     Raises: DifferenceUnknown, ResolutionRefused, PostingRefused; LedgerBusy, LedgerUnavailable.
@@ -246,7 +246,7 @@ async def undo(
     by: UUID,
     reason: str,
     now: datetime,
-) -> resolving.KeptDifference:
+) -> kept.KeptDifference:
     """The difference is open again, and what its resolution moved is moved back. Safe to repeat.
 
     Raises: as `resolve`.

@@ -25,7 +25,7 @@ from market.web import auth
 from market.web.clearing_words import DO, DONE, STATES, STEPS, WHY, WHY_FILE, WHY_STATEMENT
 from market.web.errors import BadRequest, Problem, problem_of
 from payments import clearing
-from payments.reconciliation import ReconciliationBusy, RecordUnreadable, Resolution, resolving
+from payments.reconciliation import ReconciliationBusy, RecordUnreadable, Resolution, kept
 
 PAGE, STATEMENTS = "/doi-soat/phien", "/doi-soat/sao-ke"
 SHOWN_MAX = 300
@@ -126,7 +126,7 @@ async def _session(
 ) -> Template:
     async with database.as_system() as db:
         found = await clearing.session(db, session_id)
-        wrong = await resolving.differences(db, session_id=session_id, limit=SHOWN_MAX)
+        wrong = await kept.differences(db, session_id=session_id, limit=SHOWN_MAX)
         paid = await clearing.payouts(db, session_id)
         owners = {one.owner_id for one in wrong if one.owner_id} | {one.owner_id for one in paid}
         names = await vendor_names(db, list(owners))
@@ -218,7 +218,7 @@ async def decide(
     if data.resolution not in {*DO, "undo"}:
         raise BadRequest("resolution_unknown")
     async with database.as_system() as db:
-        session_id = (await resolving.difference(db, difference_id)).session_id
+        session_id = (await kept.difference(db, difference_id)).session_id
     told: dict[str, Any] = {"by": me.person_id, "reason": data.reason, "now": now}
     try:
         if data.resolution == "undo":
@@ -247,8 +247,8 @@ async def statements_page(
 
 async def _statements(database: Database, problem: Problem | None = None) -> Template:
     async with database.as_system() as db:
-        found = await resolving.statements(db)
-        wrong = await resolving.statement_differences(db, limit=SHOWN_MAX)
+        found = await kept.statements(db)
+        wrong = await kept.statement_differences(db, limit=SHOWN_MAX)
         owners = {one.owner_id for one in wrong} | {one.owner_id for one in found}
         names = await vendor_names(db, [one for one in owners if one])
     context = {

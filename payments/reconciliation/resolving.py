@@ -7,80 +7,32 @@
 Cut off in between, `begin` with the same resolution gives the same plan again.
 """
 
-from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import insert
-from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from payments.clearing.errors import DifferenceUnknown, ResolutionRefused
 from payments.clearing.posting import derived_id, toward
 from payments.clearing.tables import (
-    BankStatementRow,
     DifferenceChangeRow,
     DifferenceRow,
     SettlementSessionRow,
 )
 from payments.confirmation import Confirmation
 from payments.ledger.orders import Order, Refund, Reversal
-from payments.reconciliation.classes import RESOLUTIONS, Class, Resolution
+from payments.reconciliation.classes import Class, Resolution
+from payments.reconciliation.kept import KeptDifference, kept_of
 from payments.reconciliation.provider_file import time_of
 
-PAGE_MAX = 1_000
 REASON_LENGTH_MAX = 200
 UNDO = "undo"
 STATEMENT_GATEWAY = "statement"
 """Receipts made from a bank's statement stand under this gateway."""
 _NO_REASON_NEEDED = frozenset({Resolution.RECORD, Resolution.WAIT})
-
-
-class KeptDifference(msgspec.Struct, frozen=True, kw_only=True):
-    """A difference as it stands."""
-
-    id: UUID
-    session_id: UUID | None
-    statement_id: UUID | None
-    seq: int | None
-    owner_id: UUID | None
-    receipt_id: UUID | None
-    class_: Class = msgspec.field(name="class")
-    source: str
-    day: date
-    reference: str
-    theirs_vnd: int | None
-    ours_vnd: int | None
-    held_vnd: int
-    facts: dict[str, Any]
-    state: str
-    """open, resolving, resolved."""
-    resolution: str
-    reason: str
-    version: int
-    opened_at: datetime
-    resolved_by: UUID | None
-    resolved_at: datetime | None
-    released_in: UUID | None
-
-    @property
-    def resolutions(self) -> tuple[Resolution, ...]:
-        """What may be done about it, the usual one first."""
-        if self.session_id is None:
-            return tuple(one for one in RESOLUTIONS[self.class_] if one is not Resolution.ACCEPT)
-        return RESOLUTIONS[self.class_]
-
-
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a difference's history."""
-
-    version: int
-    action: str
-    reason: str
-    by: UUID | None
-    at: datetime
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,99 +41,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     difference: KeptDifference
     orders: tuple[Order, ...] = ()
     confirmation: Confirmation | None = None
-
-
-async def differences(
-    db: AsyncSession,
-    *,
-    session_id: UUID | None = None,
-    statement_id: UUID | None = None,
-    owner_id: UUID | None = None,
-    only_open: bool = False,
-    limit: int = PAGE_MAX,
-) -> Sequence[KeptDifference]:
-    """Differences of a session, a statement or an owner; the open ones first, then newest first."""
-    assert 0 < limit <= PAGE_MAX
-    query = select(DifferenceRow)
-    for column, wanted in (
-        (DifferenceRow.session_id, session_id),
-        (DifferenceRow.statement_id, statement_id),
-        (DifferenceRow.owner_id, owner_id),
-    ):
-        if wanted is not None:
-            query = query.where(col(column) == wanted)
-    if only_open:
-        query = query.where(col(DifferenceRow.state) != "resolved")
-    rows = await db.exec(
-        query.order_by(
-            col(DifferenceRow.state) == "resolved",
-            col(DifferenceRow.day).desc(),
-            col(DifferenceRow.seq),
-        )
-        .limit(limit)
-        .execution_options(populate_existing=True)
-    )
-    return [_kept(row) for row in rows.all()]
-
-
-class KeptStatement(msgspec.Struct, frozen=True, kw_only=True):
-    """A bank statement that was compared and kept."""
-
-    id: UUID
-    format: str
-    account_no: str
-    owner_id: UUID | None
-    first_day: date
-    last_day: date
-    line_count: int
-    in_vnd: int
-    out_vnd: int
-    matched_count: int
-    loaded_at: datetime
-
-
-async def statements(db: AsyncSession, *, limit: int = 100) -> Sequence[KeptStatement]:
-    """The newest first."""
-    assert 0 < limit <= PAGE_MAX
-    rows = await db.exec(
-        select(BankStatementRow).order_by(col(BankStatementRow.loaded_at).desc()).limit(limit)
-    )
-    names = KeptStatement.__struct_fields__
-    return [KeptStatement(**{name: getattr(row, name) for name in names}) for row in rows.all()]
-
-
-async def statement_differences(
-    db: AsyncSession, *, limit: int = PAGE_MAX
-) -> Sequence[KeptDifference]:
-    """Differences of all bank statements; the open ones first, then newest first."""
-    assert 0 < limit <= PAGE_MAX
-    rows = await db.exec(
-        select(DifferenceRow)
-        .where(col(DifferenceRow.statement_id).is_not(None))
-        .order_by(col(DifferenceRow.state) == "resolved", col(DifferenceRow.day).desc())
-        .limit(limit)
-        .execution_options(populate_existing=True)
-    )
-    return [_kept(row) for row in rows.all()]
-
-
-async def difference(db: AsyncSession, difference_id: UUID) -> KeptDifference:
-    """Raises: DifferenceUnknown."""
-    row = await db.get(DifferenceRow, difference_id, populate_existing=True)
-    if row is None:
-        raise DifferenceUnknown(difference_id)
-    return _kept(row)
-
-
-async def history(db: AsyncSession, difference_id: UUID) -> Sequence[Change]:
-    """Who did what to it, oldest first."""
-    rows = await db.exec(
-        select(DifferenceChangeRow)
-        .where(DifferenceChangeRow.difference_id == difference_id)
-        .order_by(col(DifferenceChangeRow.version))
-    )
-    names = Change.__struct_fields__
-    return [Change(**{name: getattr(row, name) for name in names}) for row in rows.all()]
 
 
 async def begin(
@@ -202,9 +61,9 @@ async def begin(
     row = await _locked(db, difference_id)
     if row.state != "open":
         if row.resolution == resolution:
-            return _plan(_kept(row))
+            return _plan(kept_of(row))
         raise ResolutionRefused(difference_id, f"it is decided already ({row.resolution})")
-    known = _kept(row)
+    known = kept_of(row)
     reason = reason.strip()[:REASON_LENGTH_MAX]
     if resolution not in known.resolutions:
         raise ResolutionRefused(difference_id, f"{resolution} is not for {known.class_}")
@@ -216,7 +75,7 @@ async def begin(
     row.state, row.resolution, row.reason = "resolving", resolution.value, reason
     row.resolved_by, row.version = by, row.version + 1
     await _keep(db, row, resolution.value, reason, by, before, now)
-    return _plan(_kept(row))
+    return _plan(kept_of(row))
 
 
 async def finish(
@@ -239,7 +98,7 @@ async def finish(
         row.receipt_id = row.receipt_id or receipt_id
         db.add(row)
         await db.flush()
-    return _kept(row)
+    return kept_of(row)
 
 
 async def undo(
@@ -265,7 +124,7 @@ async def undo(
         await _keep(db, row, UNDO, row.reason, by, before, now)
     elif row.resolution != UNDO:
         raise ResolutionRefused(difference_id, "nothing about it is decided yet")
-    return Plan(difference=_kept(row), orders=await _taken_back(db, row))
+    return Plan(difference=kept_of(row), orders=await _taken_back(db, row))
 
 
 async def _refuse_withdrawn(db: AsyncSession, difference_id: UUID) -> None:
@@ -311,7 +170,7 @@ async def _taken_back(db: AsyncSession, row: DifferenceRow) -> tuple[Order, ...]
     """The exact mirror of what the decision before moved."""
     change = await db.get(DifferenceChangeRow, (row.id, row.version))
     assert change is not None
-    known = _kept(row)
+    known = kept_of(row)
     was_accepted = change.before["resolution"] == Resolution.ACCEPT
     if not was_accepted or known.class_ is not Class.AMOUNT_MISMATCH or known.owner_id is None:
         return ()
@@ -401,8 +260,3 @@ async def _keep(
 
 def _facts(row: DifferenceRow) -> dict[str, Any]:
     return {"state": row.state, "resolution": row.resolution, "reason": row.reason}
-
-
-def _kept(row: DifferenceRow) -> KeptDifference:
-    names = [name for name in KeptDifference.__struct_fields__ if name != "class_"]
-    return KeptDifference(class_=Class(row.class_), **{name: getattr(row, name) for name in names})

@@ -17,7 +17,7 @@ from market.flows.context import Context
 from market.settings import Settings
 from payments import clearing
 from payments.clearing import SamePerson, SessionExists, SessionNotReady, SessionState
-from payments.reconciliation import RecordDoubled, Resolution, resolving
+from payments.reconciliation import RecordDoubled, Resolution, kept
 from tests.integration.payments.clearing.conftest import DAY, LOADED_AT, NOON
 
 ANNA, BINH = ids.new(), ids.new()
@@ -56,7 +56,7 @@ async def payouts_of(database: Database, session_id: UUID) -> list[clearing.Payo
 
 async def differences_of(database: Database, session_id: UUID) -> list[Any]:
     async with database.as_system() as db:
-        return list(await resolving.differences(db, session_id=session_id))
+        return list(await kept.differences(db, session_id=session_id))
 
 
 async def test_a_day_is_paid_out_to_the_dong(database, db, ledger, vendor, day, approved):
@@ -281,7 +281,7 @@ async def test_accepting_their_amount_moves_the_ledger_and_undoing_moves_it_back
     assert undone == before
     assert await vendor.balances(db) == accepted
     async with database.as_system() as system:
-        changes = await resolving.history(system, wrong.id)
+        changes = await kept.history(system, wrong.id)
     assert [(one.action, one.by) for one in changes] == [
         ("accept", ANNA), ("undo", ANNA), ("accept", BINH),
     ]  # fmt: skip
