@@ -166,9 +166,7 @@ async def _written_by(
             place="Thanh Hóa",
             message_id=row.id,
             sender=invoice_flow.sender_of(settings),
-            signer=einvoice.KeyFolder(settings.data / "keys").signer(
-                seller.tax_id, seller.name, now
-            ),
+            signer=invoice_flow.signer_of(settings, seller.tax_id, seller.name, now),
             now=now,
         )
         return

@@ -32,6 +32,11 @@ _WORDS: dict[str, tuple[str, str, bool]] = {
         N_("Gọi cơ quan thuế quản lý để biết lý do. Được mở lại thì bấm “Gửi lại”."),
         False,
     ),
+    "K103": (
+        N_("Sạp chưa đăng ký loại hóa đơn này với cơ quan thuế."),
+        N_("Vào Cài đặt sạp, đăng ký lại hóa đơn điện tử, rồi bấm “Gửi lại”."),
+        False,
+    ),
     "K110": (N_("Mẫu số hoặc ký hiệu hóa đơn không hợp lệ."), _CALL, True),
     "K111": (N_("Mã cơ quan thuế trên hóa đơn không khớp."), _CALL, True),
     "K112": (
@@ -43,6 +48,11 @@ _WORDS: dict[str, tuple[str, str, bool]] = {
     "K114": (N_("Một nội dung trên hóa đơn chưa đúng."), _AGAIN, True),
     "K115": (N_("Tệp hóa đơn hỏng trên đường gửi."), _AGAIN, True),
     "K116": (N_("Chữ ký số trên hóa đơn không đúng."), _CALL, True),
+    "K117": (
+        N_("Cơ quan thuế chưa có hợp đồng ủy nhiệm lập hóa đơn."),
+        N_("Nhờ ban quản lý chợ đăng ký ủy nhiệm, rồi bấm “Gửi lại”."),
+        False,
+    ),
     "K301": (N_("Luật không còn cho hủy hóa đơn."), N_("Chọn điều chỉnh hoặc thay thế."), False),
     "K302": (N_("Cơ quan thuế chưa có hóa đơn này."), N_("Chờ hóa đơn được nhận rồi báo lại."), False),
 }  # fmt: skip

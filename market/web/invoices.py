@@ -15,13 +15,10 @@ import einvoice
 from market import clock, corrections, sales
 from market.db import Database, Viewer
 from market.errors import NotFound
-from market.flows import day_end
+from market.flows import day_end, invoice_deadlines
 from market.flows import invoice as invoice_flow
 from market.web import auth, invoice_words
 from market.web.errors import documented
-
-OVERDUE_SHOWN = timedelta(days=30)
-"""Invoices that are not accepted and older than today are told of for so long."""
 
 
 class IssuedView(Struct, frozen=True):
@@ -93,8 +90,7 @@ async def day_page(
     async with database.as_viewer(viewer) as db:
         stall, vendor_id = await own_stall(db, stall_id)
         counts = await einvoice.counts_by_state(db, vendor_id, since, until)
-        start = clock.day_bounds(today)[0]
-        older = await einvoice.counts_by_state(db, vendor_id, start - OVERDUE_SHOWN, start)
+        banner = await invoice_deadlines.banner(db, [vendor_id], now=now)
         listed = await einvoice.standings(db, vendor_id, since, until)
         missing = await day_end.uninvoiced(db, stall_id, since, until)
         may_invoice = await invoice_flow.is_possible(db, vendor_id, stall.invoice_mode)
@@ -107,7 +103,7 @@ async def day_page(
         "accepted": counts.get("accepted", 0),
         "waiting": counts.get("numbered", 0) + counts.get("sent", 0),
         "rejected": counts.get("rejected", 0),
-        "overdue": older.get("numbered", 0) + older.get("sent", 0) + older.get("rejected", 0),
+        "banner": banner,
         "missing": missing,
         "may_invoice": may_invoice,
         "to_do": to_do,
