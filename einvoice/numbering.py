@@ -137,8 +137,8 @@ async def number_all(
             _row(one, draft, _written(draft, signer, now), now)
             for one, draft in zip(numberings, drafts, strict=True)
         ]
-        statement = insert(InvoiceRow).values(rows).on_conflict_do_nothing()
-        result = await (await db.connection()).execute(statement.returning(col(InvoiceRow.id)))
+        statement = insert(InvoiceRow).on_conflict_do_nothing().returning(col(InvoiceRow.id))
+        result = await (await db.connection()).execute(statement, rows)
         is_new = len(result.all()) == len(rows)
     except BaseException:
         await savepoint.rollback()

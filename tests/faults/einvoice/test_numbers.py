@@ -1,74 +1,123 @@
 """Tills killed in the middle of issuing leave no gap, no double, nothing half done."""
 
+import contextlib
 import os
+import random
+import select
 import signal
 import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psycopg
 
 import einvoice
 from tests.integration.einvoice.conftest import NOW, OWNER_ID, PREFIX, TAX_ID, command
 
 ROOT = Path(__file__).parents[3]
-TILL = """
-import asyncio, sys
-from sqlalchemy import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlmodel.ext.asyncio.session import AsyncSession
-import einvoice
-from tests.integration.einvoice.conftest import NOW, command
+TILL = Path(__file__).with_name("till.py")
+TILLS = 8
+LETTERS = ("AB", "AC", "AD", "AE")
+"""Two of the eight in each series: they wait for each other, and both cores have work."""
+BATCH = 100
+KILLED_EVERY = 20
+"""Batches between two kills, in the mean."""
+SILENT_SECONDS_MAX = 120
 
-async def main(url):
-    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"))
-    while True:
-        async with AsyncSession(engine) as session:
-            await einvoice.issue(session, command(), now=NOW)
-            await session.commit()
-        print("issued", flush=True)
-
-asyncio.run(main(sys.argv[1]))
+# Of each series: how many, from where to where, how many different.
+_SERIES = """
+SELECT symbol, count(*), min(number), max(number), count(DISTINCT number)
+FROM einvoice.invoice GROUP BY symbol ORDER BY symbol
+"""
+_CODES = """
+SELECT count(*), min(right(code, 11)::bigint), max(right(code, 11)::bigint), count(DISTINCT code)
+FROM einvoice.invoice
 """
 
 
+class Tills:
+    """Processes that issue; killed with -9 and started anew."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+        self._rest = b""
+        self.running: list[int] = []
+        self.acknowledged = 0
+        self.kills = 0
+
+    def start(self, letters: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{letters}\n".encode())
+
+    def hear(self) -> int:
+        """Wait until tills have told of something; of how many batches."""
+        assert self._process.stdout is not None
+        found, _, _ = select.select([self._process.stdout], [], [], SILENT_SECONDS_MAX)
+        assert found, "no till issues any more"
+        told = os.read(self._process.stdout.fileno(), 65_536)
+        assert told, "the tills ended by themselves"
+        *lines, self._rest = (self._rest + told).split(b"\n")
+        for what, pid, *count in map(bytes.split, lines):
+            if what == b"started":
+                self.running.append(int(pid))
+            else:
+                self.acknowledged += int(count[0])
+        return sum(line.startswith(b"issued") for line in lines)
+
+    def kill(self, place: int) -> None:
+        """End one wherever it is and start another."""
+        pid = self.running.pop(place)
+        os.kill(pid, signal.SIGKILL)
+        self.kills += 1
+        self.start(LETTERS[self.kills % len(LETTERS)])
+
+
 @contextmanager
-def tills(count: int, script: Path, url: str) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Tills that issue as fast as they can, killed at the end."""
+def tills(url: str) -> Iterator[Tills]:
+    """Eight tills that issue as fast as they can, all killed at the end."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}  # noqa: TID251 - a child's
-    arguments = [sys.executable, "-W", "ignore", str(script), url]
-    running = [
-        subprocess.Popen(
-            arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        for _ in range(count)
-    ]
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", str(TILL), url, str(BATCH)],
+        env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+    )  # fmt: skip
+    started = Tills(process)
     try:
-        yield running
+        for place in range(TILLS):
+            started.start(LETTERS[place % len(LETTERS)])
+        while len(started.running) < TILLS:
+            started.hear()
+        yield started
     finally:
-        for till in running:
-            till.send_signal(signal.SIGKILL)
-            till.wait()
+        process.kill()
+        process.wait()
+        for pid in started.running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            pipe.close()
 
 
-async def test_killed_tills_leave_no_gap_and_no_double(db, database_url, tmp_path):
+async def test_eight_tills_with_kills_leave_no_gap_and_no_double(db, database_url, numbers_wanted):
     await einvoice.record_registration(db, OWNER_ID, TAX_ID, "Hộ Ví Dụ", PREFIX, now=NOW)
     await db.commit()
-    script = tmp_path / "till.py"
-    script.write_text(textwrap.dedent(TILL))
-    with tills(2, script, database_url) as running:
-        for till in running:
-            for _ in range(4):
-                assert till.stdout.readline() == b"issued\n"
-    acknowledged = sum(4 + till.stdout.read().count(b"issued\n") for till in running)
-    for till in running:
-        till.stdout.close()
+    chance = random.Random(4004)
+    with tills(database_url) as running:
+        while running.acknowledged < numbers_wanted:
+            for _ in range(running.hear()):
+                if running.running and chance.randrange(KILLED_EVERY) == 0:
+                    running.kill(chance.randrange(len(running.running)))
 
     await einvoice.issue(db, command(), now=NOW)
-    found = await einvoice.invoices_of(db, OWNER_ID, NOW)
+    await db.commit()
 
-    numbers = sorted(one.invoice.number for one in found)
-    assert numbers == list(range(1, len(found) + 1))
-    assert sorted(int(one.invoice.code[-11:]) for one in found) == numbers
-    assert len(found) > acknowledged
+    with psycopg.connect(database_url) as connection:
+        series = connection.execute(_SERIES).fetchall()
+        total, first, last, different = connection.execute(_CODES).fetchone()
+    assert running.kills > 0
+    assert {row[0] for row in series} <= {"C26MAA", *(f"C26M{one}" for one in LETTERS)}
+    assert all((row[2], row[3], row[4]) == (1, row[1], row[1]) for row in series)
+    assert (first, last, different) == (1, total, total)
+    assert total > running.acknowledged >= numbers_wanted
