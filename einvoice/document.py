@@ -78,28 +78,32 @@ def number_text(value: Decimal | int) -> str:
 
 
 def _general(invoice: Invoice) -> str:
-    ordinary = not invoice.is_cash_register
-    sales = ordinary and invoice.template != VAT_INVOICE
+    head = (
+        f"{text_tag('PBan', invoice.version)}{text_tag('THDon', invoice.title)}"
+        f"<KHMSHDon>{invoice.template}</KHMSHDon>{text_tag('KHHDon', invoice.symbol)}"
+        f"<SHDon>{invoice.number}</SHDon>{text_tag('MHSo', invoice.file_number)}"
+        f"<NLap>{invoice.issued_on.isoformat()}</NLap>"
+    )
     return tag(
         "TTChung",
-        text_tag("PBan", invoice.version),
-        text_tag("THDon", invoice.title),
-        f"<KHMSHDon>{invoice.template}</KHMSHDon>",
-        text_tag("KHHDon", invoice.symbol),
-        f"<SHDon>{invoice.number}</SHDon>",
-        text_tag("MHSo", invoice.file_number),
-        f"<NLap>{invoice.issued_on.isoformat()}</NLap>",
-        "<HDCTTChinh>1</HDCTTChinh>" if invoice.corrects_by_list else "",
-        text_tag("HDDCKPTQuan", str(int(invoice.non_tariff_zone)) if sales else ""),
+        head,
+        "" if invoice.is_cash_register and not invoice.corrects_by_list else _ordinary(invoice),
         text_tag("SBKe", invoice.list_number),
         text_tag("NBKe", _day_text(invoice.listed_on)),
-        text_tag("DVTTe", CURRENCY if ordinary else ""),
+        "" if invoice.is_cash_register else f"<DVTTe>{CURRENCY}</DVTTe>",
         text_tag("HTTToan", invoice.payment_form),
         text_tag("MSTTCGP", invoice.provider_tax_id),
         *_delegate(invoice.delegate),
         _related(invoice.related),
         *invoice.unknown,
     )
+
+
+def _ordinary(invoice: Invoice) -> str:
+    sales = not invoice.is_cash_register and invoice.template != VAT_INVOICE
+    by_list = "<HDCTTChinh>1</HDCTTChinh>" if invoice.corrects_by_list else ""
+    zone = text_tag("HDDCKPTQuan", str(int(invoice.non_tariff_zone)) if sales else "")
+    return by_list + zone
 
 
 def _delegate(delegate: Delegate | None) -> tuple[str, ...]:
@@ -139,6 +143,7 @@ def _seller(party: Seller, at_till: bool) -> str:
     return _party("NBan", party, SELLER, SELLER_AT_TILL if at_till else set(SELLER))
 
 
+@lru_cache(maxsize=1024)
 def _buyer(party: Buyer, at_till: bool) -> str:
     return _party("NMua", party, BUYER, BUYER_AT_TILL if at_till else set(BUYER))
 

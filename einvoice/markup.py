@@ -113,7 +113,9 @@ def canonical_text(markup: str) -> bytes | None:
     if "&" in markup:
         markup = markup.replace("&quot;", '"').replace("&apos;", "'").replace("&#13;", "&#xD;")
     content = markup.encode()
-    if len(content.translate(None, _FORBIDDEN)) != len(content) or b"\xef\xbf" in content:
+    if len(content.translate(None, _FORBIDDEN)) != len(content):
+        return None
+    if "\ufffe" in markup or "\uffff" in markup:
         return None
     return content
 

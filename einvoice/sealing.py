@@ -61,14 +61,16 @@ def write_signed(invoice: Invoice, signer: Signer, signed_at: datetime) -> bytes
         raise SealInvalid("id", "DLHDon has no usable Id")
     covered = [(invoice.data_id, content)]
     signature = _signature(f"NBan-{invoice.data_id}", covered, signer, signed_at)
-    return f"<HDon>{data}{rest}<DSCKS><NBan>{signature}</NBan></DSCKS></HDon>".encode()
+    written = data.encode() if "&" in data else content
+    tail = f"{rest}<DSCKS><NBan>{signature}</NBan></DSCKS></HDon>".encode()
+    return b"".join((b"<HDon>", written, tail))
 
 
 def _signature(
     name: str, covered: Iterable[tuple[str, bytes]], signer: Signer, signed_at: datetime
 ) -> str:
     """The element over canonical contents by their Id, and over its own time."""
-    time = signed_at.astimezone(VIETNAM).isoformat(timespec="seconds")[:-6]
+    time = _local(signed_at)
     timed = (
         f' Id="{name}-time"><SignatureProperties><SignatureProperty Target="#{name}">'
         f"<SigningTime>{time}</SigningTime></SignatureProperty></SignatureProperties></Object>"
@@ -97,9 +99,30 @@ def _digest(content: bytes) -> str:
     return f'<DigestMethod Algorithm="{SHA256}"></DigestMethod><DigestValue>{value}</DigestValue>'
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
+def _local(instant: datetime) -> str:
+    return f"{instant.astimezone(VIETNAM):%Y-%m-%dT%H:%M:%S}"
+
+
+_SAID: dict[int, tuple[x509.Certificate, tuple[str, str]]] = {}
+_SAID_MAX = 1024
+"""By identity: to hash a certificate, or to compare two, takes longer than all the rest of this."""
+
+
 def _said_of(certificate: x509.Certificate) -> tuple[str, str]:
     """The signature method its key asks for, and KeyInfo."""
+    found = _SAID.get(id(certificate))
+    if found is not None and found[0] is certificate:
+        return found[1]
+    if len(_SAID) >= _SAID_MAX:
+        _SAID.clear()
+    said = _say(certificate)
+    _SAID[id(certificate)] = (certificate, said)
+    return said
+
+
+@lru_cache(maxsize=_SAID_MAX)
+def _say(certificate: x509.Certificate) -> tuple[str, str]:
     is_curve = isinstance(certificate.public_key(), ec.EllipticCurvePublicKey)
     der = certificate.public_bytes(serialization.Encoding.DER)
     return ECDSA_SHA256 if is_curve else RSA_SHA256, (

@@ -146,6 +146,27 @@ def test_any_byte_changed_in_what_is_signed_is_caught(invoice, data):
         seal.verify(bytes(changed), seal.SELLER)
 
 
+@settings(max_examples=60, deadline=None)
+@given(invoices(), st.text(max_size=30), st.sampled_from(["", "<a b='1'/>", "<Moi>x</Moi>"]))
+def test_signed_from_its_text_is_signed_as_by_a_parser(invoice, text, unknown):
+    """The same bytes, or the same refusal, whatever a name has in it."""
+    first = replace(invoice.lines[0], name=f"{invoice.lines[0].name}{text}")
+    changed = replace(
+        invoice, lines=(first, *invoice.lines[1:]), unknown=(unknown,) if unknown else ()
+    )
+
+    def outcome(act):
+        try:
+            return act()
+        except (EInvoiceError, UnicodeEncodeError) as error:
+            return type(error)
+
+    fast = outcome(lambda: seal.write_signed(changed, signer(), NOW))
+    slow = outcome(lambda: seal.sign(document.write(changed), seal.SELLER, signer(), NOW))
+
+    assert fast == slow
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
 def test_the_reader_refuses_or_reads_and_never_breaks(noise):
