@@ -87,6 +87,7 @@ from einvoice.registration import (
 )
 from einvoice.seal import SELLER, Sealed, sign, verify, write_signed
 from einvoice.series import CodeRange, letters_of_till, reserve_codes
+from einvoice.soap import Shape, SOAPAuthority
 from einvoice.standing import (
     InvoiceStanding,
     NoticeStanding,
@@ -195,8 +196,10 @@ __all__ = [
     "RemoteSigner",
     "Report",
     "Revenue",
+    "SOAPAuthority",
     "Sealed",
     "Seller",
+    "Shape",
     "Signer",
     "Summary",
     "SummaryLine",

@@ -20,7 +20,7 @@ from einvoice.errors import (
     SealInvalid,
     SellerNotRegistered,
 )
-from market import clock, ids, live, sales
+from market import clock, ids, live, sales, tax_road
 from market.errors import InvoiceNotPossible, NotFound, SaleNotPaid
 from market.flows.context import Context
 from market.settings import Settings
@@ -172,7 +172,7 @@ async def send_invoices(context: Context, _: dict[str, Any]) -> None:
     """Job: put waiting invoices into messages, send what is due, take in what came back."""
     await _prepare(context)
     async with httpx.AsyncClient() as http:
-        authority = einvoice.HTTPAuthority(http, context.settings.tax_url)
+        authority = tax_road.authority_of(context.settings, http)
         pinned = await _pinned(context, http)
         if pinned is None:
             await _note(context, "no certificate")
@@ -255,6 +255,8 @@ async def _pinned(context: Context, http: httpx.AsyncClient) -> x509.Certificate
     """The authority's certificate: fetched and kept at the first call, believed from then on."""
     kept = context.settings.data / "tax-authority.pem"
     if not kept.exists():
+        if tax_road.is_soap(context.settings):
+            return None
         try:
             answer = await http.get(f"{context.settings.tax_url}/certificate", timeout=10)
             answer.raise_for_status()
