@@ -32,6 +32,7 @@ from market.web import (
     i18n,
     sentences,
 )
+from market.web.services import Services
 from payments.gateways.stripe import StripeClient
 
 HERE = Path(__file__).parent / "web"
@@ -99,6 +100,7 @@ def create_app(given: Settings | None = None) -> confirmations.Market:
             "settings": Provide(_settings),
             "gateways": Provide(_gateways),
             "stripe_client": Provide(_stripe_client),
+            "services": Provide(_services),
             "viewer": Provide(_viewer),
             "me": Provide(_me),
             "now": Provide(_now),
@@ -231,6 +233,10 @@ async def _gateways(state: State) -> gateways.Gateways:
 async def _stripe_client(state: State) -> StripeClient | None:
     found: StripeClient | None = state.stripe_client
     return found
+
+
+async def _services(state: State) -> Services:
+    return Services(state.database, state.ledger, state.gateways, state.settings, clock.now)
 
 
 async def _settings(state: State) -> Settings:

@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 import payments
 from market import ids
 from market.db import Database
-from market.gateways import Gateways
 from market.web.errors import PROBLEM_JSON, Problem
+from market.web.services import Services
 from payments.gateways import (
     Answer,
     Gateway,
@@ -45,33 +45,23 @@ log = structlog.get_logger("market.hooks")
 async def notice(
     account: FromPath[str],
     request: Request[Any, Any, Any],
-    database: NamedDependency[Database],
-    ledger: NamedDependency[payments.Ledger],
-    gateways: NamedDependency[Gateways],
-    now: NamedDependency[datetime],
+    services: NamedDependency[Services],
 ) -> Response[dict[str, Any]]:
     """A provider's notice for one of our accounts with it; answered in the provider's words."""
-    return await _take(request, gateways.gateway(account), database, ledger, now)
+    return await _take(request, services.gateways.gateway(account), services)
 
 
 @get("/hooks/vnpay", responses=REFUSED)
 async def vnpay_ipn(
     request: Request[Any, Any, Any],
-    database: NamedDependency[Database],
-    ledger: NamedDependency[payments.Ledger],
-    gateways: NamedDependency[Gateways],
-    now: NamedDependency[datetime],
+    services: NamedDependency[Services],
 ) -> Response[dict[str, Any]]:
     """VNPAY's IPN, a signed query. Always HTTP 200; RspCode 00 and 02 end its calls."""
-    return await _take(request, gateways.gateway("vnpay"), database, ledger, now)
+    return await _take(request, services.gateways.gateway("vnpay"), services)
 
 
 async def _take(
-    request: Request[Any, Any, Any],
-    gateway: Gateway,
-    database: Database,
-    ledger: payments.Ledger,
-    now: datetime,
+    request: Request[Any, Any, Any], gateway: Gateway, services: Services
 ) -> Response[dict[str, Any]]:
     """Verify, keep and settle. Where that cannot be done in time the provider hears a no: it sends
     the notice again, and what stands by then is told apart.
@@ -84,7 +74,9 @@ async def _take(
     )
     try:
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
-            return _said(await _taken(came, gateway, database, ledger, now))
+            return _said(
+                await _taken(came, gateway, services.database, services.ledger, services.now())
+            )
     except (payments.LedgerError, SQLAlchemyError, OSError, TimeoutError) as failed:
         log.warning("a notice was not recorded", gateway=gateway.name, error=type(failed).__name__)
         return _said(gateway.refusal(GatewayUnavailable(gateway.name, "Not recorded yet.")))

@@ -2,11 +2,11 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Template
@@ -23,6 +23,7 @@ from market.settings import Settings
 from market.tables import SaleRow
 from market.web import auth
 from market.web.errors import documented
+from market.web.services import Services
 from payments import banks, qr, suspense
 
 Name = Annotated[str, Meta(min_length=1, max_length=150)]
@@ -274,11 +275,8 @@ async def stall(
 async def open_sale(
     stall_id: FromPath[UUID],
     data: JSONBody[OpenSaleCommand],
-    database: NamedDependency[Database],
-    ledger: NamedDependency[payments.Ledger],
-    viewer: NamedDependency[Viewer],
-    settings: NamedDependency[Settings],
-    now: NamedDependency[datetime],
+    request: Request[Any, Any, Any],
+    services: NamedDependency[Services],
 ) -> Response[SaleView]:
     """Open a sale and get the QR to show; cash is recorded at once. Asked twice, done once."""
     command = sales.OpenSale(
@@ -289,15 +287,16 @@ async def open_sale(
         lines=tuple(sales.SaleLine(**msgspec.structs.asdict(line)) for line in data.lines),
         sold_at=data.sold_at,
     )
+    database, now, viewer = services.database, services.now(), auth.who(request).viewer
     row = await quick_sale.open_sale(database, viewer, command, viewer.person_id, now=now)
     if row is None:
         async with database.as_viewer(viewer) as db:
             row = await sale_flow.open_sale(db, command, viewer.person_id, now=now)
     if row.method == "cash":
-        await sale_flow.record_cash(ledger, row, now=now)
+        await sale_flow.record_cash(services.ledger, row, now=now)
         row.state, row.received_vnd, row.paid_at = "paid", row.amount_vnd, row.paid_at or now
     fresh = row.recorded_at == now
-    return Response(sale_view(row, settings), status_code=201 if fresh else 200)
+    return Response(sale_view(row, services.settings), status_code=201 if fresh else 200)
 
 
 @get("/api/sales/{sale_id:uuid}", guards=[auth.signed_in], responses=documented(401, 404))
