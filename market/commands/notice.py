@@ -25,6 +25,8 @@ HEADERS = {
 """Where each provider's proof stands; payOS and VNPAY have it in the notice itself."""
 SECRET = "env:MARKET_NOTICE_SECRET"  # noqa: S105 - where it is looked for
 BYTES_MAX = 4_000_000
+_SIGNED_INSIDE = frozenset({"payos", "casso", "vnpay"})
+"""Their notices are parsed before the signature can be checked."""
 
 
 def add_parser(
@@ -99,7 +101,9 @@ def _hints(
     """What to look at, most likely first."""
     from payments.gateways import NoticeForged, NoticeStale
 
-    hints = []
+    hints = _about_the_file(notice)
+    if hints:
+        return hints
     if isinstance(wrong, NoticeStale):
         hints.append(f"The signature is right. Judged at {now:%Y-%m-%d %H:%M:%S} UTC: see --at.")
         hints.append("A clock that is wrong, a replay, or a notice that waited in a queue.")
@@ -111,9 +115,25 @@ def _hints(
                 "It fits without the white space at the end: the file is not what was sent."
             )
         hints.append("Else: another account's secret, or a body that was parsed and written anew.")
+    elif options.gateway in _SIGNED_INSIDE:
+        hints.append("It was not even read as far as its signature: give the body as it came.")
     else:
         hints.append("The signature is right, so the provider wrote it; the hook keeps it raw.")
     return hints
+
+
+def _about_the_file(notice: "Notice") -> list[str]:
+    """What an editor or a download did to it, if that is plain to see."""
+    raw = notice.body or notice.query.encode("utf-8", "replace")
+    if not raw.strip():
+        return ["The file is empty: give the notice's body (of VNPAY: its query) as it came."]
+    if raw.startswith(b"\xef\xbb\xbf"):
+        return [
+            "It begins with a byte order mark, which an editor added: give the bytes as they came."
+        ]
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or "\ufffd" in notice.query:
+        return ["It is no UTF-8: an editor saved it otherwise. Give the bytes as they came."]
+    return []
 
 
 def _is_genuine(gateway: "Gateway", notice: "Notice", now: datetime) -> bool:

@@ -110,7 +110,8 @@ def _compare(options: argparse.Namespace, url: str, raw: bytes) -> dict[str, Any
 
 
 def _is_provider_file(raw: bytes) -> bool:
-    head = raw[:4_000].partition(b"\n")[0].lower()
+    """By its header; one in UTF-16 is one too, and is told to be saved otherwise."""
+    head = raw[:8_000].replace(b"\0", b"").partition(b"\n")[0].lower()
     return b"provider_txn_no" in head
 
 

@@ -121,6 +121,8 @@ def _given(source: str) -> tuple[str | None, dict[str, str]]:
             raise Unreadable(str(wrong)) from wrong
     query = text.partition("?")[2] if "://" in text.partition("?")[0] else text.lstrip("?")
     fields = dict(parse_qsl(query, keep_blank_values=True))
+    if not text:
+        raise Unreadable("There is nothing in it. Give a query such as vnp_Amount=…&vnp_….")
     if not any(name.startswith("vnp_") for name in fields):
         raise Unreadable("There is no vnp_ parameter. Give a query such as vnp_Amount=…&vnp_….")
     return query, fields
@@ -128,19 +130,31 @@ def _given(source: str) -> tuple[str | None, dict[str, str]]:
 
 def _text(source: str) -> str:
     if source == "-":
-        text = sys.stdin.read(BYTES_MAX + 1)
+        text = _from_stdin()
     elif not source.lstrip().startswith("{") and "=" not in source:
         try:
             text = Path(source).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError, ValueError) as wrong:
+        except OSError as wrong:
+            why = wrong.strerror or "it cannot be read"
             raise Unreadable(
-                f"{source[:100]} is no query, and no file that can be read."
+                f"{source[:100]} is no query, and as a file: {why}. Give vnp_Amount=…&vnp_…."
+            ) from wrong
+        except ValueError as wrong:
+            raise Unreadable(
+                f"{source[:100]} is not UTF-8. Save it as UTF-8 and try again."
             ) from wrong
     else:
         text = source
     if len(text) > BYTES_MAX:
         raise Unreadable("That is larger than any message of VNPAY.")
     return text.strip()
+
+
+def _from_stdin() -> str:
+    try:
+        return sys.stdin.buffer.read(BYTES_MAX + 1).decode("utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        raise Unreadable("Standard input is not UTF-8. Save it as UTF-8 and try again.") from wrong
 
 
 def _signed_data(fields: dict[str, str]) -> tuple[str, str]:

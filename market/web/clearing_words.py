@@ -44,7 +44,7 @@ DONE = {
     "undo": N_("Đang làm lại"),
 }
 WHY_FILE = {
-    "record_encoding": N_("Tệp không phải UTF-8. Lưu lại dạng UTF-8 rồi nạp lại."),
+    "record_encoding": N_("Tệp không phải CSV dạng UTF-8. Xuất lại CSV, UTF-8 rồi nạp lại."),
     "record_columns": N_("Dòng đầu thiếu hoặc sai tên cột. Xin đúng mẫu tệp."),
     "record_amount": N_("Số tiền sai: chỉ viết chữ số, đồng tròn, đúng dấu cộng trừ."),
     "record_currency": N_("Tiền không phải đồng Việt Nam."),

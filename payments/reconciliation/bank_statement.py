@@ -18,6 +18,7 @@ from payments.clearing.loading import write_differences
 from payments.reconciliation import bank_csv, camt053, mt940
 from payments.reconciliation.classes import Class, Difference
 from payments.reconciliation.errors import RecordEmpty, RecordTooLarge
+from payments.reconciliation.kinds import require_text
 from payments.reconciliation.statement import VIETNAM, BankLine, Statement
 
 STATEMENT_BYTES_MAX = 200_000_000
@@ -68,6 +69,7 @@ def read_statement(raw: bytes, account_no: str = "") -> Statement:
         raise RecordTooLarge("The statement is larger than 200 MB.", "Export shorter periods.")
     if not raw.strip():
         raise RecordEmpty("The file is empty.", "Export it again.")
+    require_text(raw)
     head = raw[:4_000].decode("utf-8", "replace")
     if camt053.is_camt053(head):
         return camt053.read(raw)

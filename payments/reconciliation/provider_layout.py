@@ -14,6 +14,7 @@ from payments.reconciliation.errors import (
     RecordTooLarge,
     RecordTrailer,
 )
+from payments.reconciliation.kinds import require_text
 
 FILE_BYTES_MAX = 2 << 30
 LINE_BYTES_MAX = 100_000
@@ -82,8 +83,11 @@ def layout_of(raw: bytes) -> Layout:
         raise RecordTooLarge("The file is larger than 2 GiB.", "Ask for one file a day.")
     if not raw.strip():
         raise RecordEmpty("The file is empty.", "Ask the acquirer for it again.")
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in raw[:4_000]:
+    require_text(raw)
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or raw[1:8:2] == b"\0\0\0\0":
         raise RecordEncoding("The file is UTF-16.", "Save it as UTF-8 and try again.", line=1)
+    if b"\0" in raw[:4_000]:
+        raise RecordEncoding("There is a NUL.", "The file was damaged: ask for it again.", line=1)
     text_start = len(_BOM) if raw.startswith(_BOM) else 0
     head_end = raw.find(b"\n", text_start, text_start + LINE_BYTES_MAX)
     if head_end < 0:
