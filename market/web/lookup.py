@@ -1,5 +1,6 @@
 """Behind the code on an invoice: what it says, its original, its signature, the buyer's own name on it."""
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
@@ -83,13 +84,13 @@ async def lookup_pdf(
     settings: NamedDependency[Settings],
     kho: FromQuery[str] = "a4",
 ) -> Response[bytes] | Template:
-    """The page to print; `kho` is a4 or k80 (an 80 mm roll)."""
+    """The page to print and to keep, the original inside; `kho` is a4 or k80 (an 80 mm roll)."""
     issued = await _found(database, code)
     if issued is None:
         return _unknown(code)
     url = f"{settings.base_url}/hd/{issued.lookup_code}"
     size = einvoice.ROLL_80 if kho == "k80" else einvoice.A4
-    page = einvoice.pdf_of(issued, size, lookup_url=url)
+    page = await asyncio.to_thread(einvoice.archive_pdf_of, issued, size, lookup_url=url)
     return _file(page, "application/pdf", f"{issued.lookup_code}.pdf")
 
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 import einvoice
+from einvoice.page import archive
 from market import clock, ids
 from market.web import lookup
 
@@ -154,3 +155,11 @@ async def test_the_holder_of_yesterdays_code_is_told_whom_to_ask(issued, databas
 
     assert "Hóa đơn lập ngày khác" in page.text
     assert "/ten" not in page.text
+
+
+@pytest.mark.parametrize("size", ["a4", "k80"])
+async def test_the_page_to_keep_has_the_original_inside(issued, client, size):
+    original = await client.get(issued["lookup_url"] + "/xml")
+    page = await client.get(f"{issued['lookup_url']}/pdf?kho={size}")
+
+    assert archive.xml_in(page.content) == original.content
