@@ -20,7 +20,7 @@ _UNREADABLE = {
     "UTF-8": "không phải UTF-8",
     "processing instruction": "có lệnh xử lý hoặc thực thể, không được phép",
 }
-PAYLOADS = ("TBao", "TKhai", "BTHDLieu")
+PAYLOADS = ("TBao", "TKhai", "BTHDLieu", "DNghi")
 
 
 def inspect(document: bytes, *, now: datetime | None = None, trust: Trust = NOBODY) -> Report:
