@@ -115,3 +115,24 @@ async def test_a_bank_statement_is_compared_line_by_line(vendor, ledger, market)
         ("amount_mismatch", "FT2"),
         ("missing_local", "FT9"),
     ]
+
+
+async def test_a_mark_and_crlf_around_a_file_do_no_harm(vendor, day, market):
+    await day.take(vendor.id, 85_000)
+
+    marked = market("-", told=b"\xef\xbb\xbf" + day.file())
+    crlf = market("-", told=day.file().replace(b"\n", b"\r\n"))
+
+    assert [one.returncode for one in (marked, crlf)] == [0, 0]
+
+
+async def test_a_settlement_file_saved_as_utf_16_or_empty_is_one_sentence(vendor, day, market):
+    await day.take(vendor.id, 85_000)
+
+    wide = market("-", told=day.file().decode().encode("utf-16"))
+    empty = market("-", "--acquirer", "vnpay")
+
+    assert [one.returncode for one in (wide, empty)] == [1, 1]
+    assert wide.stderr.endswith("The file is UTF-16. Save it as UTF-8 and try again.\n")
+    assert empty.stderr.endswith("The file is empty. Ask the acquirer for it again.\n")
+    assert wide.stderr.count("\n") == empty.stderr.count("\n") == 1
