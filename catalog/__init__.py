@@ -45,6 +45,8 @@ from catalog.stock import (
     hold_stock,
     holding,
     overdue,
+    paid,
+    pay_stock,
     release_stock,
     sell_stock,
 )
@@ -94,6 +96,8 @@ __all__ = [
     "migrate",
     "offers",
     "overdue",
+    "paid",
+    "pay_stock",
     "photo_bytes",
     "portal_categories",
     "prepared",

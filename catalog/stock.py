@@ -1,19 +1,21 @@
-"""Counted goods that somebody is about to pay for: held, then sold, or free again.
+"""Counted goods that somebody is about to pay for: held, paid, then sold; or free again.
 
-What is held is nobody else's, but it is still on the shelf: `stock_qty` goes down when it is sold. A
-hold has a deadline for people to see; only the end of its payment frees it, because money that
-came in the last second must find the goods there.
+What is held or paid is nobody else's, but it is still on the shelf: `stock_qty` goes down when it is
+sold. A hold has a deadline for people to see; only the end of its payment frees it, because money
+that came in the last second must find the goods there.
 
 Every function takes a subject's own holds first, then goods by id: no two of them wait for each
-other. Goods that nobody counts are never held.
+other. Paying touches the holds alone, so a transaction may pay for many subjects, and is followed
+by `sell_stock` for each in one of its own. Goods that nobody counts are never held.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, text
+from sqlalchemy import and_, func, text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -22,7 +24,7 @@ from catalog.errors import OutOfStock
 from catalog.product import THOUSANDTH
 from catalog.tables import ProductRow, StockHoldRow
 
-OVERDUE_COUNT_MAX = 500
+SUBJECTS_MAX = 500
 
 
 async def hold_stock(
@@ -76,41 +78,43 @@ async def hold_stock(
     await db.flush()
 
 
-async def sell_stock(db: AsyncSession, subject_id: UUID, *, now: datetime) -> bool:
-    """What the subject holds is sold and the shelf has so much less. Repeatable; whether there was any.
+async def pay_stock(db: AsyncSession, subject_id: UUID, *, now: datetime) -> bool:
+    """What the subject holds stays its own for good. Repeatable; whether there was any.
 
     What was free again meanwhile is taken once more.
-    Raises: OutOfStock where somebody else has it by now; then nothing is sold.
+    Raises: OutOfStock where somebody else has it by now; then nothing is paid.
     """
     rows = await _of(db, subject_id, "held", "released")
     for row in rows:
         if row.state == "released":
             await _check_free(db, row)
-    for row in rows:
-        row.state, row.changed_at = "sold", now
-        db.add(row)
-    await db.flush()
+    await _put(db, rows, "paid", now)
+    return bool(rows)
+
+
+async def sell_stock(db: AsyncSession, subject_id: UUID, *, now: datetime) -> bool:
+    """What the subject has paid leaves the shelf, and the channels are told. Repeatable."""
+    rows = await _of(db, subject_id, "paid")
+    await _put(db, rows, "sold", now)
     for row in rows:
         await listings.move_stock(db, row.owner_id, row.product_id, -row.quantity, "sold", now=now)
     return bool(rows)
 
 
 async def release_stock(
-    db: AsyncSession, subject_id: UUID, *, now: datetime, sold_too: bool = False
+    db: AsyncSession, subject_id: UUID, *, now: datetime, paid_too: bool = False
 ) -> bool:
     """What the subject holds is free again; whether there was any.
 
-    `sold_too`: what was sold is back on the shelf as well, for a sale that was none after all.
+    `paid_too`: what was paid, or left the shelf, is back as well: the sale was none after all.
     """
-    rows = await _of(db, subject_id, "held", *(("sold",) if sold_too else ()))
-    for row in rows:
-        if row.state == "sold":
-            await listings.move_stock(
-                db, row.owner_id, row.product_id, row.quantity, "not_sold", now=now
-            )
-        row.state, row.changed_at = "released", now
-        db.add(row)
-    await db.flush()
+    rows = await _of(db, subject_id, "held", *(("paid", "sold") if paid_too else ()))
+    back = [row for row in rows if row.state == "sold"]
+    await _put(db, rows, "released", now)
+    for row in back:
+        await listings.move_stock(
+            db, row.owner_id, row.product_id, row.quantity, "not_sold", now=now
+        )
     return bool(rows)
 
 
@@ -140,18 +144,33 @@ async def gone(db: AsyncSession, subject_ids: Sequence[UUID]) -> set[UUID]:
     return set((await connection.execute(_GONE, {"subjects": list(subject_ids)})).scalars())
 
 
-async def overdue(
-    db: AsyncSession, *, before: datetime, limit: int = OVERDUE_COUNT_MAX
-) -> list[UUID]:
+async def paid(db: AsyncSession, *, limit: int = SUBJECTS_MAX) -> list[UUID]:
+    """Subjects whose goods are paid and still on the shelf, longest first."""
+    return await _subjects(db, StockHoldRow.state == "paid", col(StockHoldRow.changed_at), limit)
+
+
+async def overdue(db: AsyncSession, *, before: datetime, limit: int = SUBJECTS_MAX) -> list[UUID]:
     """Subjects that still hold goods though their deadline was before an instant, oldest first."""
+    due = and_(col(StockHoldRow.state) == "held", col(StockHoldRow.until) < before)
+    return await _subjects(db, due, col(StockHoldRow.until), limit)
+
+
+async def _subjects(db: AsyncSession, condition: Any, order: Any, limit: int) -> list[UUID]:
     rows = await db.exec(
         select(StockHoldRow.subject_id)
-        .where(StockHoldRow.state == "held", col(StockHoldRow.until) < before)
+        .where(condition)
         .group_by(col(StockHoldRow.subject_id))
-        .order_by(func.min(col(StockHoldRow.until)))
+        .order_by(func.min(order))
         .limit(limit)
     )
     return list(rows.all())
+
+
+async def _put(db: AsyncSession, rows: Sequence[StockHoldRow], state: str, now: datetime) -> None:
+    for row in rows:
+        row.state, row.changed_at = state, now
+        db.add(row)
+    await db.flush()
 
 
 async def _of(db: AsyncSession, subject_id: UUID, *states: str) -> Sequence[StockHoldRow]:
@@ -169,7 +188,10 @@ async def _held(db: AsyncSession, product_ids: Iterable[UUID]) -> dict[UUID, Dec
     """Read in a statement of its own, after the goods were locked, so that nothing is missed."""
     rows = await db.exec(
         select(StockHoldRow.product_id, func.sum(StockHoldRow.quantity))
-        .where(col(StockHoldRow.product_id).in_(list(product_ids)), StockHoldRow.state == "held")
+        .where(
+            col(StockHoldRow.product_id).in_(list(product_ids)),
+            col(StockHoldRow.state).in_(("held", "paid")),
+        )
         .group_by(col(StockHoldRow.product_id))
     )
     return {product_id: Decimal(quantity) for product_id, quantity in rows}
@@ -195,5 +217,5 @@ SELECT DISTINCT h.subject_id FROM catalog.stock_hold h JOIN catalog.product p ON
 WHERE h.subject_id = ANY(:subjects) AND h.state = 'released' AND p.stock_qty IS NOT NULL
   AND h.quantity > p.stock_qty - COALESCE(
       (SELECT sum(o.quantity) FROM catalog.stock_hold o
-       WHERE o.product_id = h.product_id AND o.state = 'held'), 0)
+       WHERE o.product_id = h.product_id AND o.state IN ('held', 'paid')), 0)
 """)

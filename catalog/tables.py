@@ -121,10 +121,15 @@ class StockHoldRow(Base, table=True):
 
     __tablename__ = "stock_hold"
     __table_args__ = (
-        _one_of("state", "held", "sold", "released"),
+        _one_of("state", "held", "paid", "sold", "released"),
         CheckConstraint("quantity > 0", name="quantity"),
-        Index("ix_stock_hold_product_id", "product_id", postgresql_where=text("state = 'held'")),
+        Index(
+            "ix_stock_hold_product_id",
+            "product_id",
+            postgresql_where=text("state IN ('held', 'paid')"),
+        ),
         Index("ix_stock_hold_until", "until", postgresql_where=text("state = 'held'")),
+        Index("ix_stock_hold_paid", "changed_at", postgresql_where=text("state = 'paid'")),
     )
     subject_id: UUID = Field(primary_key=True)
     product_id: UUID = Field(primary_key=True, sa_column_args=(ForeignKey("catalog.product.id"),))

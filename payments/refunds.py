@@ -43,7 +43,6 @@ from payments.refund_errors import (
 from payments.refund_reading import refundable, value_of
 from payments.refund_tables import RefundLimitRow, RefundRequestRow
 from payments.suspense.moves import REFUND_DUE
-from payments.suspense.storage import lock_decided
 
 
 async def ask_refund(db: AsyncSession, command: AskRefund, *, now: datetime) -> RefundRequest:
@@ -55,7 +54,6 @@ async def ask_refund(db: AsyncSession, command: AskRefund, *, now: datetime) -> 
     known = await _row(db, command.id)
     if known is not None:
         return _same(known, command)
-    await lock_decided(db, command.owner_id, command.receipt_id)
     try:
         target = await _target(db, command)
         await _lock_limit(db, target)

@@ -37,7 +37,7 @@ JOBS: dict[str, Job] = {
     "ask_acquirers": acquired.ask_acquirers,
     "send_refunds": refunds.send_refunds,
     "book_refunds": refunds.book_refunds,
-    "settle_stock": sale.settle_stock,
+    sale.STOCK_JOB: sale.settle_stock,
     "issue_invoice": invoice.issue_invoice,
     "send_invoices": invoice.send_invoices,
     "watch_invoice_deadlines": invoice_deadlines.watch_deadlines,
@@ -60,7 +60,7 @@ REACTIONS: dict[str, Reaction] = {
     "receipt.recorded": each(
         onboarding.test_paid,
         settlement.receipt_recorded,
-        sale.goods_sold,
+        sale.goods_paid,
         acquired.receipt_recorded,
         refunds.receipt_recorded,
         clearing.receipt_recorded,
@@ -105,7 +105,7 @@ PERIODIC: dict[str, int] = {
     "seal_journal": 60,
     "keep_partitions": 3_600,
     "finish_decisions": 10,
-    "settle_stock": 60,
+    sale.STOCK_JOB: 30,
     webhooks.JOB: 3,
     "forget_webhooks": 3_600,
 }

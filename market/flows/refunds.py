@@ -23,7 +23,7 @@ from market.flows.context import Context, Event
 from market.flows.ledgers import ledger_of
 from market.gateways import gateways_of
 from market.tables import SaleRow
-from payments import Answered, Refundable, RefundAnswer, RefundRequest, RefundState
+from payments import Answered, Refundable, RefundAnswer, RefundRequest, RefundState, suspense
 
 SENT_AT_ONCE_MAX = 20
 """Refunds of one run; the next one goes on."""
@@ -75,6 +75,8 @@ async def ask(
 
     Raises: SaleNotPaid, NotRefundable, RefundTooLarge, RefundIdReused.
     """
+    for one in await refundable(db, sale):
+        await suspense.lock_decided(db, one.owner_id, one.receipt_id)
     known = await payments.refund_request(db, refund_id)
     options = await refundable(db, sale)
     if not options:

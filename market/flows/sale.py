@@ -19,7 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import catalog
 import payments
-from market import sales
+from market import outbox, sales
 from market.errors import (
     NoReceivingAccount,
     NotFound,
@@ -47,6 +47,7 @@ HELD_TOO_LONG = timedelta(minutes=10)
 """After its deadline; then the sale itself is looked at."""
 SOLD = {"settled", "over", "cash"}
 """Outcomes by which a sale is paid."""
+STOCK_JOB = "settle_stock"
 Method = Literal["vietqr", "vnpay", "stripe"]
 
 log = structlog.get_logger("market.sale")
@@ -241,8 +242,8 @@ async def cancel_sale(db: AsyncSession, sale_id: UUID, *, now: datetime) -> Sale
 
 
 @Together
-async def goods_sold(db: AsyncSession, events: Sequence[Event], now: datetime) -> None:
-    """Reaction to `receipt.recorded`: what the sale held is sold, in the transaction that pays it."""
+async def goods_paid(db: AsyncSession, events: Sequence[Event], now: datetime) -> None:
+    """Reaction to `receipt.recorded`: what the sale held is its own, in the transaction that pays it."""
     sold = []
     for event in events:
         data = event.data
@@ -252,7 +253,9 @@ async def goods_sold(db: AsyncSession, events: Sequence[Event], now: datetime) -
     held = await catalog.holding(db, sold)
     for one in sold:
         if one in held:
-            await _sell(db, one, now)
+            await _pay(db, one, now)
+    if held:
+        await outbox.enqueue_tick(db, STOCK_JOB, now)
 
 
 async def goods_freed(db: AsyncSession, event: Event, now: datetime) -> None:
@@ -261,22 +264,27 @@ async def goods_freed(db: AsyncSession, event: Event, now: datetime) -> None:
 
 
 async def settle_stock(context: Context, _: dict[str, Any]) -> None:
-    """Job: goods held past their deadline follow their sale; what still waits for money is left."""
+    """Job: what was paid leaves the shelf; what was held past its deadline follows its sale."""
     now = context.now()
     async with context.database.as_system() as db:
+        done = await catalog.paid(db)
         left = await catalog.overdue(db, before=now - HELD_TOO_LONG)
+    for sale_id in done:
+        async with context.database.as_system() as db:
+            await catalog.sell_stock(db, sale_id, now=now)
     for sale_id in left:
         async with context.database.as_system() as db:
             row = await sales.sale(db, sale_id, lock=True)
             if row is not None and row.state == "paid":
-                await _sell(db, sale_id, now)
+                await _pay(db, sale_id, now)
             elif row is None or row.method == "cash" or row.state in {"expired", "cancelled"}:
                 await catalog.release_stock(db, sale_id, now=now)
 
 
-async def _sell(db: AsyncSession, sale_id: UUID, now: datetime) -> None:
+async def _pay(db: AsyncSession, sale_id: UUID, now: datetime) -> bool:
     """Never undone by the goods: the money came, so a wrong count is told and the sale stands."""
     try:
-        await catalog.sell_stock(db, sale_id, now=now)
+        return await catalog.pay_stock(db, sale_id, now=now)
     except catalog.OutOfStock as missing:
         log.error("a paid sale has no goods", sale=str(sale_id), goods=missing.product_id)
+        return False

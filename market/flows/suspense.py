@@ -72,7 +72,7 @@ async def resolve(
     async with database.as_viewer(viewer) as db:
         decision = await suspense.plan(db, command, now=now)
         for sale_id in _paid_by(decision):
-            await catalog.sell_stock(db, sale_id, now=now)
+            await catalog.pay_stock(db, sale_id, now=now)
     return await _carry_out(database, ledger, decision, command.receipt_id, now)
 
 
@@ -140,7 +140,7 @@ async def _finish(
         is_paid = done.state == "posted" if done.undoes_id is None else done.state == "refused"
         if before.state == "planned" and not is_paid:
             for sale_id in _paid_by(done):
-                await catalog.release_stock(db, sale_id, now=now, sold_too=True)
+                await catalog.release_stock(db, sale_id, now=now, paid_too=True)
     return done
 
 

@@ -25,6 +25,7 @@ from payments.suspense.errors import (
 from payments.suspense.moves import Case, Decision, Part, Share
 from payments.suspense.reading import Audited, Waiting, case, cases, history, waiting
 from payments.suspense.resolving import Resolve, Undo, plan, plan_undo
+from payments.suspense.storage import lock_decided
 
 __all__ = [
     "RESOLVED",
@@ -49,6 +50,7 @@ __all__ = [
     "decision",
     "finish",
     "history",
+    "lock_decided",
     "locked",
     "plan",
     "plan_undo",

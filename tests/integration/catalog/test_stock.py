@@ -12,6 +12,12 @@ from market import ids
 HOUR = timedelta(hours=1)
 
 
+async def sell(db, subject_id, now):
+    """Paid, and gone from the shelf."""
+    paid = await catalog.pay_stock(db, subject_id, now=now)
+    return await catalog.sell_stock(db, subject_id, now=now) and paid
+
+
 @pytest.fixture
 def stored(db, goods, now):
     """Goods of which so many are on the shelf."""
@@ -81,7 +87,7 @@ async def test_goods_that_nobody_counts_are_never_short(db, stored, hold, now):
 
     subject_id = await hold((product, 1_000))
 
-    assert not await catalog.sell_stock(db, subject_id, now=now)
+    assert not await sell(db, subject_id, now)
     assert await on_shelf(db, product) is None
 
 
@@ -99,7 +105,7 @@ async def test_what_is_sold_leaves_the_shelf_once_with_a_revision(db, stored, ho
     product = await stored("2.5")
     subject_id = await hold((product, "0.35"))
 
-    said = [await catalog.sell_stock(db, subject_id, now=now) for _ in range(2)]
+    said = [await sell(db, subject_id, now) for _ in range(2)]
 
     assert said == [True, False]
     assert (await on_shelf(db, product), await free(db, product)) == (Decimal("2.15"),) * 2
@@ -109,7 +115,7 @@ async def test_what_is_sold_leaves_the_shelf_once_with_a_revision(db, stored, ho
 
 async def test_the_channels_are_told_what_was_sold(joined, stored, hold, now, sandbox, owner_id):
     product = await stored(2)
-    await catalog.sell_stock(joined, await hold((product, 1)), now=now)
+    await sell(joined, await hold((product, 1)), now)
 
     (listing,) = await catalog.listings_of(joined, [product.id])
 
@@ -126,10 +132,25 @@ async def test_what_was_not_paid_is_free_again_for_another(db, stored, hold, now
     assert await free(db, product) == 0
 
 
+async def test_what_is_paid_is_on_the_shelf_until_it_is_handed_out_and_nobody_elses(
+    db, stored, hold, now
+):
+    product = await stored(3)
+    subject_id = await hold((product, 2))
+
+    await catalog.pay_stock(db, subject_id, now=now)
+
+    assert (await on_shelf(db, product), await free(db, product)) == (3, 1)
+    assert await catalog.paid(db) == [subject_id]
+    assert not await catalog.release_stock(db, subject_id, now=now)
+    assert await catalog.release_stock(db, subject_id, now=now, paid_too=True)
+    assert await free(db, product) == 3
+
+
 async def test_a_sale_is_not_freed_by_a_late_word_of_its_end(db, stored, hold, now):
     product = await stored(1)
     subject_id = await hold((product, 1))
-    await catalog.sell_stock(db, subject_id, now=now)
+    await sell(db, subject_id, now)
 
     assert not await catalog.release_stock(db, subject_id, now=now)
     assert await on_shelf(db, product) == 0
@@ -141,7 +162,7 @@ async def test_late_money_takes_the_goods_again_while_they_are_there(db, stored,
     await catalog.release_stock(db, subject_id, now=now)
 
     assert await catalog.gone(db, [subject_id]) == set()
-    assert await catalog.sell_stock(db, subject_id, now=now)
+    assert await sell(db, subject_id, now)
     assert await on_shelf(db, product) == 0
 
 
@@ -153,16 +174,16 @@ async def test_late_money_does_not_take_what_somebody_else_has(db, stored, hold,
 
     assert await catalog.gone(db, [late]) == {late}
     with pytest.raises(catalog.OutOfStock):
-        await catalog.sell_stock(db, late, now=now)
+        await sell(db, late, now)
     await db.rollback()
 
 
 async def test_a_sale_that_was_none_puts_the_goods_back(db, stored, hold, now):
     product = await stored(4)
     subject_id = await hold((product, 3))
-    await catalog.sell_stock(db, subject_id, now=now)
+    await sell(db, subject_id, now)
 
-    await catalog.release_stock(db, subject_id, now=now, sold_too=True)
+    await catalog.release_stock(db, subject_id, now=now, paid_too=True)
 
     assert (await on_shelf(db, product), await free(db, product)) == (4, 4)
 
@@ -171,7 +192,7 @@ async def test_goods_handed_over_already_are_held_as_far_as_they_are_there(db, s
     product = await stored(2)
 
     subject_id = await hold((product, 5), as_far_as_there=True)
-    await catalog.sell_stock(db, subject_id, now=now)
+    await sell(db, subject_id, now)
 
     assert await on_shelf(db, product) == 0
 
@@ -183,7 +204,7 @@ async def test_a_new_count_holds_what_is_being_paid_for(db, stored, hold, now, o
     await catalog.set_stock(db, owner_id, product.id, in_stock=True, stock_qty=Decimal(10), now=now)
 
     assert await free(db, product) == 9
-    await catalog.sell_stock(db, subject_id, now=now)
+    await sell(db, subject_id, now)
     assert await on_shelf(db, product) == 9
 
 
@@ -191,7 +212,7 @@ async def test_what_is_held_too_long_is_named(db, stored, hold, now):
     product = await stored(3)
     subject_id = await hold((product, 1))
     done = await hold((product, 1))
-    await catalog.sell_stock(db, done, now=now)
+    await sell(db, done, now)
 
     assert await catalog.overdue(db, before=now + 2 * HOUR) == [subject_id]
     assert await catalog.overdue(db, before=now) == []
@@ -214,7 +235,7 @@ async def test_twenty_at_once_over_crossing_baskets_take_what_there_is_and_none_
         except catalog.OutOfStock:
             return []
         async with database.as_system() as session:
-            await catalog.sell_stock(session, subject_id, now=now)
+            await sell(session, subject_id, now)
         return list(wanted)
 
     sold = [one for basket in await asyncio.gather(*map(buy, range(20))) for one in basket]

@@ -112,6 +112,7 @@ class Batch:
                 await payments.expire_payments(db, now=at)
         elif step.what == "follow":
             await self.shop.follow()
+            await self.shop.work("settle_stock")
         elif await step.buyer.opened:
             paid_at = self.base + timedelta(minutes=float(step.what.split()[1]))
             await self.tell(step.buyer, paid_at, at, step.draw)
@@ -194,6 +195,7 @@ class Shop:
     vendor_id: UUID
     stall_id: UUID
     follow: object
+    work: object
 
     async def put(self, count):
         product_id = ids.new()
@@ -207,12 +209,12 @@ class Shop:
 
 
 @pytest.fixture
-async def shop(database_url, world, follow):
+async def shop(database_url, world, follow, work):
     database = Database(database_url, pool_size=8)
     ledger = payments.Ledger(database_url, "market_system")
     await ledger.start()
     viewer = Viewer(vendor_ids=(world.vendor_id,))
-    yield Shop(database, ledger, viewer, world.vendor_id, world.stall_id, follow)
+    yield Shop(database, ledger, viewer, world.vendor_id, world.stall_id, follow, work)
     await ledger.close()
     await database.close()
 
