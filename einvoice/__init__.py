@@ -3,6 +3,7 @@
 What this module names is a promise; everything behind it may change.
 """
 
+from einvoice import books, meter, mirror
 from einvoice.amounts import line_amount_vnd, rounded, split_inclusive, vat_vnd
 from einvoice.answers import Outcome, Receipt, pulled_to, record_replies, record_reply
 from einvoice.authority import HTTPAuthority, PulledReply, TaxAuthority
@@ -218,6 +219,7 @@ __all__ = [
     "amount_in_words",
     "archive_pdf_of",
     "ask_occasion",
+    "books",
     "buyer_kind",
     "case_of",
     "cheaper",
@@ -253,7 +255,9 @@ __all__ = [
     "make_key",
     "merged",
     "message_state",
+    "meter",
     "migrate",
+    "mirror",
     "name_buyer",
     "notice_standing",
     "notify_error",

@@ -1,7 +1,7 @@
 """A sheet as an XLSX workbook, written row by row: memory does not grow with the rows."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
@@ -49,7 +49,7 @@ def xlsx_of(sheet: Sheet) -> bytes:
     return stream.getvalue()
 
 
-_FIXED = date(2026, 1, 1)
+_FIXED = datetime(2026, 1, 1, tzinfo=UTC)
 """The file says nothing about when it was made, so that the same book is the same file."""
 
 

@@ -24,6 +24,7 @@ from market.flows import day_check, tax
 from market.web import auth
 from market.web.i18n import N_
 from market.web.tax import own_stall
+from payments import suspense
 from payments.amounts import parse_vnd
 
 BOOKS: Mapping[str, tuple[Book, str, str]] = {
@@ -207,10 +208,12 @@ async def day_page(
     async with database.as_viewer(viewer) as db:
         stall, vendor_id = await own_stall(db, stall_id, me)
         check = await day_check.check(db, vendor_id, day, now=now)
+        waiting = await suspense.waiting(db, vendor_id)
     rows = [one for one in check.items if one.finding is not Finding.RIGHT]
     context = {
         "stall": stall,
         "check": check,
+        "waiting": waiting,
         "day": day,
         "before": day - timedelta(days=1),
         "after": day + timedelta(days=1) if day < today else None,

@@ -6,8 +6,15 @@ from market import errors as place
 from market.web.errors import tells
 from payments import amounts, banks, qr_errors, qr_picture
 from payments import errors as money
-from payments.gateways import GatewayRefused, GatewayUnavailable, NoticeForged
+from payments.gateways import (
+    GatewayError,
+    GatewayRefused,
+    GatewayUnavailable,
+    NoticeForged,
+    NoticeMalformed,
+)
 from payments.gateways.stripe import AmountUnsupported
+from payments.text import CodeTooLong
 
 # ── Sales and money ─────────────────────────────────────────────────────────────────────────────
 tells(place.AmountOutOfRange, 422, "Số tiền phải từ 1 đến 499.999.999 ₫.")
@@ -30,13 +37,46 @@ tells(money.PaymentIdReused, 409, "Lần bán này đã có với nội dung kh�
 tells(money.PaymentNotOpen, 409, "Lần bán này đã đóng, không đổi được nữa.")
 tells(money.LedgerBusy, 503, "Đang rất đông. Vui lòng thử lại sau một giây.")
 tells(money.LedgerError, 503, "Sổ ghi tiền đang bận. Chưa có gì bị mất. Vui lòng thử lại.")
+tells(
+    money.LedgerUnavailable,
+    503,
+    "Chưa ghi chắc được vào sổ. Tiền khách trả không mất. Đợi vài giây rồi thử lại.",
+)
+tells(money.LedgerClosed, 503, "Sổ ghi tiền đang khởi động lại. Vui lòng thử lại sau ít giây.")
+tells(money.PostTooLarge, 422, "Quá nhiều khoản trong một lần gửi. Chia nhỏ rồi gửi lại.")
+tells(money.ConfirmationInvalid, 422, "Tin báo này không phải một khoản tiền. Kiểm tra nơi gửi.")
+tells(
+    money.SettlementFailed,
+    503,
+    "Khoản tiền này chưa ghi được vào sổ. Không mất tin báo nào. Gọi người hỗ trợ.",
+)
+tells(
+    money.CashRefused,
+    409,
+    "Chưa ghi được tiền mặt: sổ của sạp đang tạm khóa hoặc tới hạn mức. Gọi ban quản lý chợ.",
+)
+tells(money.AccountUnknown, 404, "Không tìm thấy tài khoản sổ này.")
+tells(money.AccountClosed, 409, "Tài khoản sổ này đã đóng, không đổi được nữa.")
+tells(
+    money.AccountNotEmpty, 409, "Tài khoản sổ còn tiền hoặc còn khoản đang giữ nên chưa đóng được."
+)
+tells(money.LimitsInvalid, 422, "Hạn mức chưa hợp lệ: mức thấp nhất phải dưới mức cao nhất.")
+tells(money.LimitRefused, 409, "Tài khoản sổ đã có thể xuống thấp hơn mức này. Chọn mức thấp hơn.")
+tells(money.StatementCursorUnknown, 404, "Không xem tiếp được từ chỗ này. Mở lại sao kê từ đầu.")
+tells(money.CodeInvalid, 422, "Mã đơn chưa đúng. Tạo lần bán mới.")
+tells(money.CodeTaken, 409, "Mã này đã dùng. Tạo lại lần bán.")
+tells(money.PaymentExpiryInvalid, 422, "Hạn trả tiền đã qua. Tạo lần bán mới.")
+tells(money.StandIdReused, 409, "Mã in này đã cấp cho nơi khác. In mã mới.")
+tells(CodeTooLong, 422, "Mã đơn quá dài so với nội dung chuyển khoản.")
 tells(money.PaymentError, 422, "Không làm được việc này với khoản tiền. Xem chi tiết.")
 tells(
     AmountUnsupported, 422, "Thẻ quốc tế chỉ nhận từ 13.000 đến 99.999.999 ₫. Hãy trả bằng mã QR."
 )
 tells(GatewayUnavailable, 503, "Cổng thanh toán chưa trả lời. Chưa trừ tiền. Vui lòng thử lại.")
 tells(GatewayRefused, 409, "Cổng thanh toán từ chối. Hãy chọn cách trả khác.")
+tells(GatewayError, 503, "Cổng thanh toán trả lời không rõ. Chờ một lát rồi xem lại kết quả.")
 tells(NoticeForged, 401, "Chữ ký không đúng.")
+tells(NoticeMalformed, 422, "Tin báo không đúng mẫu của nơi gửi.")
 # ── QR codes and accounts ───────────────────────────────────────────────────────────────────────
 tells(qr_errors.QRError, 422, "Mã QR này không dùng được để trả tiền ở đây.")
 tells(qr_errors.QREmpty, 422, "Chưa có mã QR nào.")

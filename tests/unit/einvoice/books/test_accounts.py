@@ -1,6 +1,8 @@
 """Books S1a, S2a, S2b, S2c, S2e of Circular 152/2025, read back from what was written."""
 
 from datetime import date
+from io import BytesIO
+from zipfile import ZipFile
 
 import pytest
 
@@ -42,6 +44,17 @@ def test_s2a_has_each_trade_with_the_taxes_that_fall_on_the_period(accounts):
     assert ["Thuế TNCN 1,5 %"] in [row[:1] for row in rows]
     pit = [row[3] if len(row) > 3 else 0 for row in rows if str(row[:1]).startswith("['Thuế TNCN")]
     assert sum(pit) == 1 * M  # 200 m of goods at 0.5 %: the free billion covers the food first
+
+
+def test_a_later_period_bears_only_its_own_vat(accounts):
+    """L48 12.2.b: what was due before the period was due before the period."""
+    from dataclasses import replace
+
+    earlier = (replace(accounts.before[0], amount_vnd=1_200 * M),)
+    rows = rows_of(Book.S2A, replace(accounts, before=earlier))
+
+    assert ["Thuế GTGT 1 %", "", "", 1 * M] in rows
+    assert ["Thuế GTGT 3 %", "", "", 9 * M] in rows
 
 
 def test_s2b_adds_the_vat_to_the_revenue(accounts):
@@ -107,14 +120,15 @@ def test_a_book_of_a_year_before_the_circular_is_refused():
 
 
 def test_the_same_book_is_the_same_file(accounts):
-    sheet = books.book_of(Book.S1A, accounts)
+    once, again = (books.book_of(Book.S1A, accounts) for _ in range(2))
+    assert books.pdf_of(once) == books.pdf_of(again)
+    once, again = (books.book_of(Book.S1A, accounts) for _ in range(2))
 
-    again = books.book_of(Book.S1A, accounts)
+    content = books.xlsx_of(once)
 
-    assert books.pdf_of(sheet) == books.pdf_of(again)
-    assert books.xlsx_of(books.book_of(Book.S1A, accounts)) == books.xlsx_of(
-        books.book_of(Book.S1A, accounts)
-    )
+    assert content == books.xlsx_of(again)
+    with ZipFile(BytesIO(content)) as parts:  # nothing says when it was made
+        assert b"2026-01-01T00:00:00Z" in parts.read("docProps/core.xml")
 
 
 def test_a_long_book_repeats_its_head_and_keeps_every_row(accounts):
@@ -129,6 +143,23 @@ def test_a_long_book_repeats_its_head_and_keeps_every_row(accounts):
     assert all("Số hiệu chứng từ" in page for page in pages[:-1])
     text = " ".join(pages)
     assert all(f"2C26MAA-{number} " in text for number in range(1, 201))
+
+
+def test_a_workbook_of_many_rows_takes_no_memory_for_them(accounts):
+    import tracemalloc
+    from dataclasses import replace
+
+    sheet = books.book_of(Book.S1A, accounts)
+    row = (accounts.items[0].document, accounts.items[0].on, "Bán hàng", 45_000)
+    long = replace(sheet, tables=(replace(sheet.tables[0], rows=(row for _ in range(30_000))),))
+
+    tracemalloc.start()
+    content = books.xlsx_of(long)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert read_back(content)[-3][3] == 30_000 * 45_000
+    assert peak < 8_000_000
 
 
 @pytest.mark.parametrize("name", ["=1+1", "@SUM(A1)", "+84", "-1", "https://vi.du"])

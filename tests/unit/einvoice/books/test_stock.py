@@ -46,6 +46,12 @@ def test_what_moved_before_makes_the_opening_stock():
     assert (card.closing, card.closing_vnd) == (Decimal(0), 0)
 
 
+def test_the_first_day_of_a_period_is_in_it():
+    (card,) = stock_cards([move(SINCE, "2", 40_000)], SINCE)
+
+    assert (card.opening, card.bought, card.closing_vnd) == (Decimal(0), Decimal(2), 40_000)
+
+
 def test_more_sold_than_bought_costs_no_more_than_was_paid():
     (card,) = stock_cards(
         [move(date(2026, 10, 2), "1", 20_000), move(date(2026, 10, 3), "-3")], SINCE
