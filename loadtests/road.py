@@ -17,6 +17,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -123,6 +124,7 @@ class Road:
         self.host = where.netloc
         self.database_url, self.rate, self.seconds = database_url, rate, seconds
         self.run = Run()
+        self.all_heard = asyncio.Event()
         self.number = time.time_ns() // 1_000
         self.secret = Settings().sepay_secret
 
@@ -142,9 +144,10 @@ class Road:
         before = _cpu_seconds()
         start = time.perf_counter()
         await self._arrive(tills, start)
-        deadline = time.perf_counter() + WAIT_SECONDS
-        while self.run.told_at and time.perf_counter() < deadline:
-            await asyncio.sleep(0.05)
+        if self.run.told_at:
+            self.all_heard.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.all_heard.wait(), WAIT_SECONDS)
         lasted = (self.run.last_heard or time.perf_counter()) - start
         used = {name: seconds - before.get(name, 0.0) for name, seconds in _cpu_seconds().items()}
         for task in listening:
@@ -237,6 +240,8 @@ class Road:
         if began is not None:
             self.run.last_heard = time.perf_counter()
             self.run.heard_ms.append((self.run.last_heard - began) * 1e3)
+        if not self.run.told_at:
+            self.all_heard.set()
 
     def _report(self, lasted: float, used: dict[str, float]) -> dict[str, Any]:
         wrong = list(wrong_in(self.database_url, self.run.journal))
