@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -379,3 +379,20 @@ async def test_the_file_of_a_day_has_what_moved_its_fees_and_a_right_trailer(
     told = [(row.txn_type, row.amount, row.fee, row.fee_vat) for row in rows]
     assert told == [("PAYMENT", 85_000, 765, 77), ("REFUND", -30_000, 0, 0)]
     assert layout.trailer.net_vnd == 85_000 - 765 - 77 - 30_000
+
+
+async def test_payments_of_earlier_days_stand_in_the_file_of_their_day(config, running) -> None:
+    past = {
+        "number": 14_000_001, "txn_ref": "P1.000001", "amount_vnd": 85_000, "bank_code": "NCB",
+        "at": "2026-11-20T23:23:50Z",
+    }  # fmt: skip
+    async with running(create_app(config)) as client:
+        for _ in range(2):
+            assert (await client.post("/control/past", json=[past])).json() == {"known": 1}
+        answer = await client.get("/control/settlement", params={"day": "2026-11-21"})
+        empty = await client.get("/control/settlement", params={"day": "2026-11-20"})
+
+    layout = provider_file.layout_of(answer.content)
+    (row,) = provider_file.rows_of(answer.content, layout, date(2026, 11, 21))
+    assert (row.provider_txn_no, row.txn_ref, row.amount) == ("14000001", "P1.000001", 85_000)
+    assert len(empty.text.splitlines()) == 2
