@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from market.commands import bank, einvoice, notice, qr, reconcile, say, vnpay, webhook
+from market.commands import bank, delegation, einvoice, notice, qr, reconcile, say, vnpay, webhook
 from market.settings import Settings, SettingsError, from_environment
 
 SIMULATORS = ("bank", "vnpay", "stripe", "tax", "portal")
@@ -113,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     ledger.add_argument("--json", action="store_true", help="answer as JSON")
     _add_integrators(commands, data)
     einvoice.add_parser(commands, data)
+    delegation.add_parser(commands, data)
     qr.add_parser(commands, data)
     bank.add_parser(commands, data)
     say.add_parser(commands, data)
