@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from market.commands import einvoice_day, einvoice_page
+from market.commands.answers import dots
 from market.settings import Settings
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def _vnd(text: str) -> int:
 def _tax(options: argparse.Namespace) -> int:
     from datetime import date
 
-    from einvoice import household
+    from einvoice import household, mirror
 
     revenues = _revenues(options)
     try:
@@ -219,11 +220,18 @@ def _tax(options: argparse.Namespace) -> int:
                          allowance=allowance)
         for method in methods
     ]  # fmt: skip
+    changes = mirror.as_known(options.year, revenues) if known_on is None else []
     if options.json:
-        _say_json({"year": options.year, "methods": [_plain_tax(one) for one in found]})
+        known = [{"known_on": str(day), "threshold_vnd": one.threshold_vnd,
+                  "total_vnd": one.total_vnd} for day, one in changes]  # fmt: skip
+        methods = [_plain_tax(one) for one in found]
+        _say_json({"year": options.year, "methods": methods, "as_known": known})
     else:
         for one in found:
             _show_tax(one)
+        for day, one in changes if len(changes) > 1 else []:
+            _say(f"Theo luật biết từ {day:%d/%m/%Y}: ngưỡng {dots(one.threshold_vnd)}, "
+                 f"thuế {dots(one.total_vnd)}")  # fmt: skip
         _say("Không thay cho kê khai thuế.")
     return WELL
 

@@ -311,3 +311,13 @@ def test_a_giant_is_refused_without_being_read_whole(told, tmp_path):
 
     assert code == 1
     assert "lớn hơn 2 MB" in said
+
+
+def test_tax_says_what_each_change_of_the_law_made_of_the_year(capsys):
+    """L109: 500 million; D141 of 29 April 2026: one billion, for the whole year."""
+    assert cli.main(["einvoice", "tax", "--revenue", "goods=900000000", "--json"]) == 0
+
+    known = json.loads(capsys.readouterr().out)["as_known"]
+    assert [(one["known_on"], one["total_vnd"]) for one in known] == [
+        ("2025-12-10", 11_000_000), ("2026-04-29", 0),
+    ]  # fmt: skip
