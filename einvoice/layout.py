@@ -61,6 +61,8 @@ def problems(node: etree._Element, group: str, layout: str, where: str = "") -> 
     counts: dict[str, int] = {}
     if any((text or "").strip() for text in (node.text, *(child.tail for child in node))):
         yield Problem("text", path)
+    if not where and (extra := set(map(str, node.attrib)) - {"Id"}):
+        yield Problem("attribute", path, ", ".join(sorted(extra)[:5]))
     last, in_order = -1, True
     for child in node:
         name = str(child.tag)

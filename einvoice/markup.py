@@ -8,6 +8,8 @@ from einvoice.errors import DocumentInvalid
 
 BYTES_MAX = 2_000_000
 """One message. Source: QĐ 1450/QĐ-TCT, part II."""
+NAMESPACES_MAX = 5_000
+"""A signature declares one; parsing tens of thousands on one element takes seconds."""
 Element = etree._Element
 XML_NAMESPACE = "{http://www.w3.org/XML/1998/namespace}"
 is_special = re.compile("[&<>\"'\r]").search
@@ -30,6 +32,8 @@ def parsed(document: bytes, bytes_max: int = BYTES_MAX) -> etree._Element:
         raise DocumentInvalid("a DTD is not allowed")
     if document[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in document[:4]:
         raise DocumentInvalid("it is not UTF-8")
+    if document.count(b"xmlns") > max(NAMESPACES_MAX, len(document) // 400):
+        raise DocumentInvalid("it declares too many namespaces")
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True
     )
@@ -130,8 +134,11 @@ def canonical(node: etree._Element) -> bytes:
     for above in node.iterancestors():
         if any(str(name).startswith(XML_NAMESPACE) for name in above.attrib):
             raise DocumentInvalid("inherited xml: attributes are not supported")
-    if node.nsmap:
-        node = etree.fromstring(etree.tostring(node, with_tail=False, encoding="UTF-8"))
-    return etree.tostring(
-        node, method="c14n", exclusive=False, with_comments=False, with_tail=False
-    )
+    try:
+        if node.nsmap:
+            node = etree.fromstring(etree.tostring(node, with_tail=False, encoding="UTF-8"))
+        return etree.tostring(
+            node, method="c14n", exclusive=False, with_comments=False, with_tail=False
+        )
+    except (etree.C14NError, etree.XMLSyntaxError) as error:  # e.g. a relative namespace
+        raise DocumentInvalid("it has no canonical form") from error

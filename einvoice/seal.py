@@ -52,6 +52,9 @@ __all__ = [
     "ids", "is_signed", "sign", "verify", "verify_at", "verify_in", "write_signed",
 ]  # fmt: skip
 
+REFERENCES_MAX = 8
+"""Each digests its element anew: thousands of them over one large element would keep us busy."""
+CERTIFICATES_MAX = 20
 _with_id = etree.XPath("descendant-or-self::*[@Id]")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 
@@ -136,7 +139,10 @@ def verify_at(
     info = _one(signature, "SignedInfo")
     _expect(_one(info, "CanonicalizationMethod"), {C14N})
     method = _expect(_one(info, "SignatureMethod"), reading.methods)
-    covered = [_referenced(one, reading, signature) for one in info.findall(f"{NS}Reference")]
+    references = info.findall(f"{NS}Reference")
+    if len(references) > REFERENCES_MAX:
+        raise SealInvalid("structure", f"Reference stands {len(references)} times")
+    covered = [_referenced(one, reading, signature) for one in references]
     elements = tuple(_must_cover(base, path, covered) for path in place.data)
     certificate, *others = _certificates(signature)
     _check_value(signature, info, certificate, method)
@@ -255,8 +261,8 @@ def _instant(text: str) -> datetime:
 def _certificates(signature: etree._Element) -> list[x509.Certificate]:
     data = _one(_one(signature, "KeyInfo"), "X509Data")
     found = data.findall(f"{NS}X509Certificate")
-    if not found:
-        raise SealInvalid("structure", "X509Certificate is missing")
+    if not 0 < len(found) <= CERTIFICATES_MAX:
+        raise SealInvalid("structure", f"X509Certificate stands {len(found)} times")
     return [_certificate(_decoded(one)) for one in found]
 
 

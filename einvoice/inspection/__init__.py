@@ -18,6 +18,7 @@ _UNREADABLE = {
     "bytes": "tệp lớn hơn 2 MB",
     "DTD": "có DTD hoặc bảng mã khác UTF-8, không được phép",
     "UTF-8": "không phải UTF-8",
+    "namespaces": "khai báo quá nhiều không gian tên",
     "processing instruction": "có lệnh xử lý hoặc thực thể, không được phép",
 }
 PAYLOADS = ("TBao", "TKhai", "BTHDLieu", "DNghi")

@@ -1,15 +1,17 @@
 """Documents made to hurt: refused in words, quickly, in flat memory."""
 
+import re
 import subprocess
 import sys
+import time
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from einvoice import inspection, markup
-from einvoice.errors import DocumentInvalid
-from tests.unit.einvoice.conftest import NOW
+from einvoice import document, inspection, markup, seal
+from einvoice.errors import DocumentInvalid, SealInvalid
+from tests.unit.einvoice.conftest import NOW, food_stall_invoice
 
 ROOT = Path(__file__).parents[3]
 BOMB = (
@@ -89,3 +91,53 @@ def test_a_giant_file_costs_its_own_size_and_no_more():
 
     assert report.codes() == ["structure.unreadable"]
     assert peak < 1_000_000
+
+
+# ── Signed documents made to keep us busy ───────────────────────────────────────────────────────
+
+
+def hostile_seals(signer) -> dict[str, bytes]:
+    """Each would cost seconds, or break a library, if it were worked through."""
+    xml = seal.write_signed(food_stall_invoice(), signer, NOW)
+    long = document.write(food_stall_invoice()).replace(b"<THDon>", b"<THDon>" + b"x" * 1_000_000)
+    large = seal.sign(long, seal.SELLER, signer, NOW)
+    reference = re.search(rb'<Reference URI="#HD.*?</Reference>', large)[0]
+    certificate = re.search(rb"<X509Certificate>.*?</X509Certificate>", xml)[0]
+    spaces = b" ".join(b'xmlns:a%d="urn:%d"' % (n, n) for n in range(50_000))
+    return {
+        "1,500 references to a megabyte": large.replace(reference, reference * 1_500),
+        "1,200 certificates": xml.replace(certificate, certificate * 1_200),
+        "50,000 namespaces": xml.replace(b"<HDon>", b"<HDon " + spaces + b">"),
+        "a relative namespace": xml.replace(b"<HDon>", b'<HDon xmlns:a="u">'),
+        "a value of a megabyte": re.sub(
+            rb"(<SignatureValue>)[^<]*", rb"\g<1>" + b"A" * 1_000_000, xml
+        ),
+    }
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_a_seal_made_to_keep_us_busy_is_refused_at_once(signer, number):
+    body = list(hostile_seals(signer).values())[number]
+    began = time.process_time()
+
+    with pytest.raises((DocumentInvalid, SealInvalid)):
+        seal.verify(body, seal.SELLER)
+    report = inspection.inspect(body, now=NOW)
+
+    assert not report.is_right
+    assert time.process_time() - began < 2
+
+
+def test_attributes_on_the_root_are_not_right(signer):
+    xml = seal.write_signed(food_stall_invoice(), signer, NOW)
+    report = inspection.inspect(xml.replace(b"<HDon>", b'<HDon la="1">'), now=NOW)
+
+    assert [one.where for one in report.remarks() if one.code == "structure.attribute"] == ["HDon"]
+
+
+def test_a_thousand_sound_signatures_are_no_flood(signer):
+    """A full message: every invoice in it declares the namespace of its signature."""
+    xml = seal.write_signed(food_stall_invoice(), signer, NOW)
+    body = b"<TDiep>" + xml * (markup.BYTES_MAX // len(xml) - 1) + b"</TDiep>"
+
+    assert len(markup.parsed(body)) > 400
