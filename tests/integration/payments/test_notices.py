@@ -117,3 +117,33 @@ def test_each_verdict_has_one_rule_on_every_day(now):
             kept = retention(verdict, now + timedelta(days=days))
 
             assert timedelta(days=30) <= kept <= timedelta(days=3_650)
+
+
+def _broken(*_):
+    raise ValueError("a bug")
+
+
+async def test_a_notice_is_kept_by_the_commit_that_records_its_money(
+    db, ledger, told, vendor, now, monkeypatch
+):
+    def raw(body):
+        return payments.notice_of(
+            ids.new(), "sepay", {"Authorization": "Apikey x", "Date": "now"}, body, "verified", now=now
+        )  # fmt: skip
+
+    one = told()
+    first = await ledger.settle(one, receipt_id=ids.new(), now=now, notice=raw(b"one"))
+    again = await ledger.settle(one, receipt_id=ids.new(), now=now, notice=raw(b"two"))
+    monkeypatch.setattr("payments.ledger.batch.receipt_row", _broken)
+    with pytest.raises(payments.SettlementFailed):
+        await ledger.settle(
+            told(),
+            receipt_id=ids.new(),
+            now=now,
+            notice=raw(b"three"),
+        )
+
+    kept = await payments.notices(db)
+    assert (first.outcome, again.outcome) == ("unmatched", "already_seen")
+    assert {one.body for one in kept} == {b"one", b"two"}
+    assert [one.headers for one in kept] == [{"date": "now"}] * 2

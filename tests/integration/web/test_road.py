@@ -2,6 +2,8 @@
 
 import asyncio
 
+from sqlalchemy import text
+
 import payments
 from payments.qr import read
 
@@ -38,6 +40,32 @@ async def test_less_money_waits_and_the_rest_completes_it(open_sale, notify, fol
 
     assert (short["state"], short["missing_vnd"], short["echo_word"]) == ("partial", 199_800, "")
     assert (full["state"], full["received_vnd"]) == ("paid", 200_000)
+
+
+async def test_a_short_payment_and_its_rest_followed_together_pay_the_sale_once(
+    open_sale, notify, follow, as_, world, database
+):
+    sales = [await open_sale(amount_vnd=200_000) for _ in range(3)]
+
+    for amount_vnd in (200, 199_800):
+        for sale in sales:
+            await notify(sale["memo"], amount_vnd)
+    await notify("NGUYEN VAN A chuyen tien", 50_000)
+    await follow()
+
+    shown = [(await as_("vendor").get(f"/api/sales/{one['sale_id']}")).json() for one in sales]
+    assert {(one["state"], one["received_vnd"]) for one in shown} == {("paid", 200_000)}
+    today = (await as_("vendor").get(f"/api/stalls/{world.stall_id}/today")).json()
+    assert (today["cashless_count"], today["cashless_vnd"]) == (3, 600_000)
+    async with database.as_system() as db:
+        told = await db.execute(
+            text(
+                "SELECT kind, data->>'outcome' FROM market.live_event WHERE channel = :stall ORDER BY id"
+            ),
+            {"stall": f"stall:{world.stall_id}"},
+        )
+        heard = [tuple(one) for one in told]
+    assert heard == [("money", "short")] * 3 + [("money", "settled")] * 3 + [("money", "unmatched")]
 
 
 async def test_a_doubled_notice_counts_once(open_sale, notify, follow, as_, world):
