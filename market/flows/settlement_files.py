@@ -84,7 +84,9 @@ async def _fetch(context: Context) -> None:
     inbox = _folder(context, "vnpay") / INBOX
     inbox.mkdir(parents=True, exist_ok=True)
     today = clock.local_day(context.now())
-    missing = await _days_without(context, [today - timedelta(n) for n in range(1, FETCHED_DAYS + 1)])
+    missing = await _days_without(
+        context, [today - timedelta(n) for n in range(1, FETCHED_DAYS + 1)]
+    )
     async with httpx.AsyncClient(base_url=context.settings.vnpay_url, timeout=30) as http:
         for day in missing:
             if (inbox.parent / REFUSED / f"{day}.csv").exists():
