@@ -209,7 +209,8 @@ async def _create(
 
 async def _locked(db: AsyncSession, owner_id: UUID, product_id: UUID) -> Product:
     asked = select(ProductRow).where(ProductRow.id == product_id, ProductRow.owner_id == owner_id)
-    fresh = asked.with_for_update().execution_options(populate_existing=True)
+    # Not against those who only refer to the goods: no key of theirs ever changes.
+    fresh = asked.with_for_update(key_share=True).execution_options(populate_existing=True)
     row = (await db.exec(fresh)).one_or_none()
     if row is None:
         raise UnknownProduct(product_id)

@@ -50,7 +50,7 @@ async def hold_stock(
             col(ProductRow.stock_qty).is_not(None),
         )
         .order_by(col(ProductRow.id))
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     rows = (await db.exec(asked)).all()
@@ -199,7 +199,10 @@ async def _held(db: AsyncSession, product_ids: Iterable[UUID]) -> dict[UUID, Dec
 
 async def _check_free(db: AsyncSession, hold: StockHoldRow) -> None:
     row = await db.get_one(
-        ProductRow, hold.product_id, with_for_update=True, populate_existing=True
+        ProductRow,
+        hold.product_id,
+        with_for_update={"key_share": True},
+        populate_existing=True,
     )
     if row.stock_qty is None:
         return

@@ -132,7 +132,8 @@ def handler(render_page: Renderer) -> Callable[[Request[Any, Any, Any], Exceptio
         problem = problem_of(error)
         if wants_page(request):
             return render_page(request, problem)
-        headers = {"retry-after": "1"} if problem.status in {429, 503} else {}
+        wait_s = problem.facts.get("retry_after_s", 1)
+        headers = {"retry-after": str(wait_s)} if problem.status in {429, 503} else {}
         return Response(
             problem, status_code=problem.status, media_type=PROBLEM_JSON, headers=headers
         )
