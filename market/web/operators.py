@@ -12,6 +12,7 @@ from litestar.response import Template
 from sqlalchemy import text
 from sqlmodel import select
 
+import einvoice
 from market import adoption, clock, periods
 from market.adoption import Scope, StallTotals
 from market.db import Database, Viewer
@@ -97,6 +98,8 @@ async def hall_page(
     t = i18n.translator(i18n.locale_of(request))
     today = clock.local_day(now)
     hall, lines = await _lines(database, viewer, hall_id, today)
+    async with database.as_system() as db:  # whose they are is all the operator is told
+        late = {one.owner_id for one in await einvoice.alarms(db, now=now) if one.is_late}
     month = periods.Period(today - timedelta(days=REGISTER_DAYS - 1), today)
     stale = now - timedelta(days=CHECK_DAYS)
     with_code = [one for one in lines if one.totals.has_code]
@@ -109,6 +112,7 @@ async def hall_page(
         "today": _today(lines),
         "wrong": [one for one in lines if one.check_result == "other"],
         "unchecked": [one for one in with_code if one.checked_at is None or one.checked_at < stale],
+        "invoices_late": [one for one in lines if one.totals.vendor_id in late],
         "with_code_count": len(with_code),
         "check_days": CHECK_DAYS,
         "register_days": REGISTER_DAYS,

@@ -6,9 +6,12 @@ from datetime import timedelta
 import pytest
 
 import einvoice
-from einvoice import notices
+from einvoice import Action, Fault, notices
+from einvoice.errors import NotPossible
 from market import clock, corrections, ids
 from market.db import Viewer
+from market.flows import correction
+from market.flows.correction import Wish
 
 PAGE = {"accept": "text/html"}
 LINES = [
@@ -179,6 +182,24 @@ async def test_the_first_correction_fixes_the_method(invoiced, set_right, invoic
     assert (second.kind, second.payable_vnd) == ("adjustment", -10_000)  # 3 were left, 1 is right
 
 
+@pytest.mark.parametrize(
+    ("fault", "action"),
+    [
+        (Fault.RETURNED, Action.REPLACE),
+        (Fault.AMOUNT, Action.ADJUST),
+        (Fault.AMOUNT, Action.NOTIFY),
+    ],
+)
+async def test_a_way_the_law_does_not_offer_is_refused(invoiced, database, settings, fault, action):
+    issued = await invoiced()
+    wish = Wish(id=ids.new(), faults=frozenset({fault}), action=action, said="", lines=())
+
+    async with database.as_system() as db:
+        found = await einvoice.invoice_by_id(db, issued["invoice_id"])
+        with pytest.raises(NotPossible):
+            await correction.begin(db, settings, found, wish, now=clock.now())
+
+
 async def test_a_replaced_invoice_is_left_alone(invoiced, set_right, as_, world):
     issued = await invoiced()
     await set_right(issued, sai="amount", **right())
@@ -280,6 +301,25 @@ async def test_somebody_else_sees_and_corrects_nothing(invoiced, as_, world):
     for path in (own, f"{own}/sua", theirs, f"{theirs}/sua", f"{theirs}/sua/cach?sai=goods"):
         answer = await as_("other").get(path)
         assert answer.status_code in {403, 404}, path
+
+
+async def test_the_operator_hears_whose_invoices_are_late_and_nothing_more(
+    invoiced, database, as_, world
+):
+    issued = await invoiced()
+    async with database.as_system() as db:
+        found = await einvoice.invoice_by_id(db, issued["invoice_id"])
+        late = einvoice.IssueInvoice(
+            id=ids.new(), owner_id=world.vendor_id, subject_id=ids.new(),
+            seller=found.invoice.seller, lines=found.invoice.lines,
+            issued_at=clock.now() - timedelta(days=2),
+            lookup_code=einvoice.lookup_code(b"0123456789"),
+        )  # fmt: skip
+        await einvoice.issue(db, late, now=clock.now())
+
+    page = await as_("operator").get(f"/quan-ly/{world.hall_id}", headers=PAGE)
+
+    assert re.search(r"quá hạn chưa tới cơ quan thuế, ở sạp:</b>\s+A12\.", page.text)
 
 
 # ── The day, and what was refused ───────────────────────────────────────────────────────────────
