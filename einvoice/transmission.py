@@ -242,6 +242,16 @@ async def record_failure(db: AsyncSession, message_id: UUID, error: str) -> None
     )
 
 
+async def all_due(db: AsyncSession, *, now: datetime) -> None:
+    """The authority is back: what waits for its next time is due at once."""
+    await db.exec(
+        update(MessageRow)
+        .where(col(MessageRow.state).in_(OPEN), col(MessageRow.due_at) > now)
+        .values(due_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def resubmit(db: AsyncSession, invoice_id: UUID) -> None:
     """Let a rejected invoice wait again, once what it was rejected for is set right.
 

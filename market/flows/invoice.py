@@ -218,8 +218,8 @@ async def _note(context: Context, trouble: str = "") -> None:
     async with context.database.as_system() as db:
         if trouble:
             await einvoice.outage_began(db, SOURCE, new_id=ids.new(), why=trouble, now=now)
-        else:
-            await einvoice.outage_ended(db, SOURCE, now=now)
+        elif await einvoice.outage_ended(db, SOURCE, now=now):
+            await einvoice.all_due(db, now=now)
 
 
 async def _send(

@@ -163,3 +163,17 @@ async def test_a_clock_far_ahead_is_not_believed(company, authority):
 
     found = (await einvoice.invoices_of(company, OWNER_ID, NOW))[0]
     assert (found.delivered_at, found.is_late) == (NOW, False)
+
+
+async def test_once_the_authority_is_back_everything_is_due_at_once(company):
+    await issue(company, Form.AT_TILL)
+    given = {"signer": SIGNER, "sender": SENDER, "new_id": ids.new, "now": NOW}
+    await einvoice.prepare(company, TAX_ID, **given)
+    first = await einvoice.claim_pending(company, 10, NOW)
+    waits = await einvoice.claim_pending(company, 10, NOW)
+
+    await einvoice.all_due(company, now=NOW)
+
+    again = await einvoice.claim_pending(company, 10, NOW)
+    assert waits == []
+    assert [one.body for one in again] == [one.body for one in first]
