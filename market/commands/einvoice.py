@@ -224,8 +224,8 @@ def _tax(options: argparse.Namespace) -> int:
     if options.json:
         known = [{"known_on": str(day), "threshold_vnd": one.threshold_vnd,
                   "total_vnd": one.total_vnd} for day, one in changes]  # fmt: skip
-        methods = [_plain_tax(one) for one in found]
-        _say_json({"year": options.year, "methods": methods, "as_known": known})
+        by_method = [_plain_tax(one) for one in found]
+        _say_json({"year": options.year, "methods": by_method, "as_known": known})
     else:
         for one in found:
             _show_tax(one)

@@ -48,12 +48,18 @@ async def is_required(db: AsyncSession, year: tax.TaxYear) -> bool:
 
     Source: Decree 254/2026, Art. 6.1.d; Decree 141/2026, Art. 1.2.
     """
-    if year.vendor.tax_id:
-        registration = await einvoice.registration_of(db, year.vendor.tax_id)
-        if registration is not None and registration.state == "accepted":
-            return True
+    if await is_registered(db, year):
+        return True
     told: meter.Meter = tax.meter_of(year)
     return told.limit(LimitKind.FREE).passed_on is not None
+
+
+async def is_registered(db: AsyncSession, year: tax.TaxYear) -> bool:
+    """Whether the authority accepted the vendor's registration for e-invoices."""
+    if not year.vendor.tax_id:
+        return False
+    found = await einvoice.registration_of(db, year.vendor.tax_id)
+    return found is not None and found.state == "accepted"
 
 
 async def vendors_of(db: AsyncSession, day: date) -> list[tuple[UUID, str]]:

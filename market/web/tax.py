@@ -17,7 +17,7 @@ from einvoice.meter import LimitKind, Road
 from market import clock, consents, sales
 from market.db import Database, Viewer
 from market.errors import NotFound
-from market.flows import tax
+from market.flows import day_check, tax
 from market.web import auth
 from market.web.i18n import N_
 from payments.amounts import AmountError, parse_vnd
@@ -70,6 +70,7 @@ async def meter_page(
         stall, vendor_id = await own_stall(db, stall_id, me)
         year = await tax.tax_year(db, vendor_id, today)
         agreed = await _agreed(db, viewer)
+        is_registered = await day_check.is_registered(db, year)
     told = tax.meter_of(year)
     free = told.limit(LimitKind.FREE)
     context = {
@@ -83,7 +84,7 @@ async def meter_page(
             {"told": one, "sentence": LIMITS[one.kind], "source": instruments.spelled(one.source)}
             for one in told.limits
         ],
-        "duties": _duties(told, today),
+        "duties": _duties(told, today, is_registered=is_registered),
         "if_passed": free.expected_on and meter.duties_if_passed(free.expected_on),
         "agreed": agreed,
         "disclaimer": DISCLAIMER,
@@ -163,7 +164,7 @@ def _is_shown(told: meter.Meter, road: Road) -> bool:
     return road in {Road.QR, Road.CASH} or told.by_road[road] != 0
 
 
-def _duties(told: meter.Meter, today: date) -> list[dict[str, Any]]:
+def _duties(told: meter.Meter, today: date, *, is_registered: bool) -> list[dict[str, Any]]:
     """What is still to do, soonest first; what ended within a month stands first, for it may be open."""
     found: list[dict[str, Any]] = [
         {
@@ -175,7 +176,7 @@ def _duties(told: meter.Meter, today: date) -> list[dict[str, Any]]:
         }
         for one in told.filings
     ]
-    if told.register_by is not None:
+    if told.register_by is not None and not is_registered:
         rule = told.limit(LimitKind.FREE)
         found.append(
             {

@@ -1,6 +1,6 @@
 """The vendor's pages about tax: the meter, the mirror, the books, the evening's check."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 
 import pypdf
@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 import einvoice
 from market import clock, ids
-from market.tables import MembershipRow, VendorRow
+from market.tables import MembershipRow, SaleRow, VendorRow
 
 
 @pytest.fixture
@@ -204,3 +204,28 @@ async def test_a_refund_makes_the_year_s_revenue_smaller(sold, as_, world, datab
     answer = await as_("vendor").get(f"/ban-hang/{world.stall_id}/so-sach/s1a/2026/xlsx")
     rows = CalamineWorkbook.from_filelike(BytesIO(answer.content)).get_sheet_by_index(0).to_python()
     assert [row[3] for row in rows if row[0] == "Cộng"] == [100_000]
+
+
+async def test_who_passed_the_limit_reads_when_and_what_to_do_until_when(as_, world, database):
+    """D141 1.1 and 1.2.c, D68 8."""
+    sold_at = datetime(2026, 8, 5, 3, tzinfo=UTC)
+    async with database.as_system() as db:
+        for _ in range(3):
+            db.add(
+                SaleRow(id=ids.new(), stall_id=world.stall_id, vendor_id=world.vendor_id,
+                        amount_vnd=400_000_000, received_vnd=400_000_000, method="cash",
+                        state="paid", sold_at=sold_at, recorded_at=sold_at, paid_at=sold_at,
+                        digest=b"x")
+            )  # fmt: skip
+
+    shown = await page(as_, world, "thue")
+    mirrored = await page(as_, world, "thue/so-sanh")
+
+    assert "Đã qua mức 1.000.000.000 ₫ ngày 05/08/2026" in shown
+    assert "30/10/2026" in shown  # to register for e-invoices
+    assert mirrored.count("13.000.000 ₫") >= 3  # 1 % of all and 0.5 % of what is above, both ways
+    async with database.as_system() as db:
+        await einvoice.record_registration(
+            db, world.vendor_id, "038190000123", "Hộ kinh doanh vendor", "A1B2C", now=clock.now()
+        )
+    assert "30/10/2026" not in await page(as_, world, "thue")
