@@ -1,4 +1,4 @@
-.PHONY: check test peers load bench lock migration
+.PHONY: check test peers load bench bench-einvoice lock migration
 V := .venv/bin
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --quiet pyproject.toml
 
@@ -21,6 +21,9 @@ load: $(V)/ruff  ## buyers, tills and officials against a running market: make l
 
 bench: $(V)/ruff  ## every way to move money, measured in turn: make bench arguments="--quick"
 	$(V)/python -m loadtests.ledger_bench $(arguments)
+
+bench-einvoice: $(V)/ruff  ## signing, verifying, a day's end, pages: make bench-einvoice arguments="--quick"
+	$(V)/python -m loadtests.einvoice_bench $(arguments)
 
 lock:  ## the three locks anew: names, versions, markers and hashes, no addresses (needs uv)
 	$(COMPILE) --output-file requirements-base.lock
