@@ -229,3 +229,40 @@ async def test_who_passed_the_limit_reads_when_and_what_to_do_until_when(as_, wo
             db, world.vendor_id, "038190000123", "Hộ kinh doanh vendor", "A1B2C", now=clock.now()
         )
     assert "30/10/2026" not in await page(as_, world, "thue")
+
+
+async def test_an_invoiced_sale_stands_in_the_book_by_its_number_and_waits_for_the_authority(
+    as_, world, database, open_sale, notify, follow
+):
+    async with database.as_system() as db:
+        await einvoice.record_registration(
+            db, world.vendor_id, "038190000123", "Hộ kinh doanh vendor", "A1B2C", now=clock.now()
+        )
+    line = {
+        "name": "Cam",
+        "unit": "kg",
+        "quantity": "2",
+        "unit_price_vnd": 30_000,
+        "amount_vnd": 60_000,
+    }
+    sale = await open_sale(amount_vnd=60_000, lines=[line])
+    await notify(sale["memo"], 60_000)
+    await follow()
+    await as_("vendor").post(f"/api/sales/{sale['sale_id']}/invoice")
+    bought = {"kind": "goods", "text": "Cam Vinh", "amount": "100k", "goods": "Cam", "unit": "kg",
+              "quantity": "5"}  # fmt: skip
+    await as_("vendor").post(f"/ban-hang/{world.stall_id}/so-sach", data=bought)
+
+    revenue, goods = [
+        CalamineWorkbook.from_filelike(BytesIO(
+            (await as_("vendor").get(f"/ban-hang/{world.stall_id}/so-sach/{slug}/2026/xlsx")).content
+        )).get_sheet_by_index(0).to_python()
+        for slug in ("s1a", "s2d")
+    ]  # fmt: skip
+    shown = await page(as_, world, "doi-chieu")
+
+    assert [row[3] for row in revenue if str(row[0]).startswith("2C26MAA-")] == [60_000]
+    closing = next(row for row in goods if row[2] == "Cộng, tồn cuối kỳ")
+    assert closing[3:] == [5, 100_000, 2, 40_000, 3, 60_000]
+    assert "Đang chờ cơ quan thuế" in shown
+    assert "Không có chỗ nào phải sửa" in shown
