@@ -1,6 +1,7 @@
 """The page to keep: its shape, and the XML that comes out of it."""
 
 import io
+import tracemalloc
 import zlib
 
 import pikepdf
@@ -106,8 +107,13 @@ def test_a_bomb_inside_is_not_unpacked():
     bomb = pdf_with(("a.xml", b"<HDon>" + b" " * 60_000_000 + b"</HDon>"))
     assert len(bomb) < 200_000
 
+    tracemalloc.start()
     with pytest.raises(DocumentInvalid, match="more than 2000000 bytes"):
         archive.xml_in(bomb)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 10_000_000
 
 
 def test_a_flipped_byte_of_the_packed_xml_is_noticed(xml):
