@@ -59,11 +59,13 @@ class Market:
     def till(self) -> str:
         return f"/ban-hang/{self.stall_id}"
 
-    async def transfer(self, memo: str, amount_vnd: int, direction: str = "in") -> None:
+    async def transfer(
+        self, memo: str, amount_vnd: int, direction: str = "in", number: int | None = None
+    ) -> None:
         """A shopper's transfer reaches the vendor's account ("out": the vendor's own leaves it):
-        the bank's signed notice of it.
+        the bank's signed notice of it. `number`: told before under it.
         """
-        number = next(_numbers)
+        number = number or next(_numbers)
         at = datetime.fromtimestamp(time.time(), UTC) + timedelta(hours=7)
         body = json.dumps(
             {

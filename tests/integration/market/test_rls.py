@@ -12,7 +12,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from market import ids, people, places
+from market.conflict_tables import ReceiptConflictRow
 from market.db import NOBODY, Database, Viewer
+from market.refund_tables import RefundHourRow
 from market.tables import (
     AttemptRow,
     ConsentRow,
@@ -113,6 +115,13 @@ async def side(db: AsyncSession, ward_code: str, phone: str, team_id: UUID) -> S
         )
     )  # fmt: skip
     db.add(TakingsHourRow(stall_id=made.stall_id, hour=NOW, method="cash"))
+    db.add(RefundHourRow(stall_id=made.stall_id, hour=NOW, method="vietqr"))
+    db.add(
+        ReceiptConflictRow(
+            id=ids.new(), receipt_id=ids.new(), owner_id=made.vendor_id, gateway="sepay",
+            first_vnd=1, told_vnd=2, occurred_at=NOW, told_at=NOW,
+        )
+    )  # fmt: skip
     db.add(
         SessionRow(
             token_hash=phone.encode(), person_id=made.person_id, created_at=NOW, expires_at=NOW,
@@ -172,6 +181,8 @@ SEEN_BY = {
     "market.sale": {"vendor": "a", "helper": "a", "clerk": "all"},
     "market.sale_line": {"vendor": "a", "helper": "a", "clerk": "all"},
     "market.takings_hour": {"vendor": "a", "helper": "a", "operator": "a", "official": "a"},
+    "market.refund_hour": {"vendor": "a", "helper": "a", "operator": "a", "official": "a"},
+    "market.receipt_conflict": {"vendor": "a", "helper": "a"},
     "market.read_log": {"vendor": "a"},
 }  # fmt: skip
 """Table → role → how much of it. A role that is not named sees nothing."""
