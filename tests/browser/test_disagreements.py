@@ -11,6 +11,8 @@ from payments.gateways import stripe
 from tests.browser.people import DESK, Market, Visitors
 
 LOOKS = 60
+NOT_TOUCHED = "navigator.vibrate"
+"""A page opened by a script has not been tapped yet, so the browser lets it not vibrate."""
 SECRET = "whsec_demo_stripe"
 
 
@@ -42,6 +44,7 @@ async def test_two_notices_that_disagree_stand_before_vendor_and_clerk(
     visitors: Visitors, tmp_path: Path
 ):
     vendor = await visitors.new()
+    vendor.watch.expected = (NOT_TOUCHED,)
     clerk = await visitors.new(size=DESK)
     page = await vendor.be_vendor()
     number = time.time_ns() // 1_000_000
@@ -63,6 +66,7 @@ async def test_two_notices_that_disagree_stand_before_vendor_and_clerk(
 
 async def test_a_dispute_stands_with_what_to_do(visitors: Visitors, tmp_path: Path):
     vendor = await visitors.new()
+    vendor.watch.expected = (NOT_TOUCHED,)
     clerk = await visitors.new(size=DESK)
     page = await vendor.be_vendor()
     await page.keyboard.type("95k")
