@@ -81,6 +81,8 @@ class SignedIn:
     memberships: tuple[Membership, ...]
     stall_ids: tuple[UUID, ...]
     """Stalls of the vendors one is, or helps."""
+    own_stall_ids: tuple[UUID, ...]
+    """Those among them of the vendors one is."""
     viewer: Viewer
 
     def has_role(self, role: str, scope_id: UUID | None = None) -> bool:
@@ -395,7 +397,9 @@ SELECT p.id, p.name, p.phone, p.locale, who.seen_at,
     ARRAY(SELECT scope_id FROM roles ORDER BY role, scope_id) AS scopes,
     ARRAY(SELECT id FROM units) AS units,
     ARRAY(SELECT s.id FROM market.stall s WHERE s.status <> 'ended' AND s.vendor_id IN
-        (SELECT scope_id FROM roles WHERE role IN ('vendor', 'helper')) ORDER BY s.code) AS stalls
+        (SELECT scope_id FROM roles WHERE role IN ('vendor', 'helper')) ORDER BY s.code) AS stalls,
+    ARRAY(SELECT s.id FROM market.stall s WHERE s.status <> 'ended' AND s.vendor_id IN
+        (SELECT scope_id FROM roles WHERE role = 'vendor') ORDER BY s.code) AS own_stalls
 FROM market.person p JOIN who ON who.person_id = p.id
 """
 
@@ -412,6 +416,7 @@ class SignedInRow(NamedTuple):
     scopes: Sequence[UUID | None]
     units: Sequence[UUID]
     stalls: Sequence[UUID]
+    own_stalls: Sequence[UUID]
 
 
 def signed_in_query(who: str) -> str:
@@ -452,7 +457,8 @@ def signed_in_of(row: Any) -> SignedIn:
     )
     return SignedIn(
         person_id=row.id, name=row.name, phone_masked=masked_phone(row.phone), locale=row.locale,
-        memberships=memberships, stall_ids=tuple(row.stalls), viewer=viewer,
+        memberships=memberships, stall_ids=tuple(row.stalls),
+        own_stall_ids=tuple(row.own_stalls), viewer=viewer,
     )  # fmt: skip
 
 

@@ -123,8 +123,7 @@ async def vendor_of_stall(connection: Connection, _: BaseRouteHandler) -> None:
 
 async def owner_of_stall(connection: Connection, _: BaseRouteHandler) -> None:
     """The vendor of `stall_id` in person: accounts and helpers are not a helper's business."""
-    me = who(connection)
-    _allow(_path_id(connection, "stall_id") in me.stall_ids and me.has_role("vendor"))
+    _allow(_path_id(connection, "stall_id") in who(connection).own_stall_ids)
 
 
 async def operator_of_hall(connection: Connection, _: BaseRouteHandler) -> None:
