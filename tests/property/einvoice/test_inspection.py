@@ -59,7 +59,9 @@ def test_any_bit_flipped_anywhere_in_a_sealed_document_is_caught(data):
 
     report = inspection.inspect(bytes(changed), now=NOW, trust=trust())
 
-    assert is_same_xml(bytes(changed)) or is_caught(report), bytes(changed[max(0, place - 30) : place + 30])
+    assert is_same_xml(bytes(changed)) or is_caught(report), bytes(
+        changed[max(0, place - 30) : place + 30]
+    )
 
 
 @settings(max_examples=100, deadline=None)
