@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import psycopg
+
 from payments.ledger import records
 from payments.ledger.connection import connect
 from payments.ledger.line import Line
@@ -27,10 +29,15 @@ class Lines:
         self._free: list[Line] = []
 
     async def ask(self, statement: str, *parameters: Raw) -> Sequence[tuple[Any, ...]]:
-        """The rows of one statement, which is its own transaction.
+        """The rows of one statement, which is its own transaction and may be carried out twice.
 
         Raises: what the driver raises.
         """
+        try:
+            async with self._line() as line:
+                return await line.ask(statement, *parameters)
+        except psycopg.OperationalError:  # the server was started anew: every idle line is dead
+            await self.close()
         async with self._line() as line:
             return await line.ask(statement, *parameters)
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, text
@@ -17,6 +17,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from market import ids
+from market.db import Database
+from payments.ledger import records
 
 CHANNEL = "outbox"
 REACT = "react"
@@ -103,6 +105,21 @@ async def announce(
 async def enqueue_tick(db: AsyncSession, job: str, now: datetime) -> None:
     """Ask for a periodic job, unless one is still waiting or running."""
     await db.execute(_INSERT_TICK, {"id": ids.new(), "job": job, "now": now, "max": ATTEMPTS_MAX})
+
+
+class Due(NamedTuple):
+    """Whether anything waits for its turn by now."""
+
+    reaction: bool
+    job: bool
+
+
+async def what_is_due(database: Database, now: datetime) -> Due:
+    """Looked up before anything is locked: a rush asks often and finds nothing."""
+    (found,) = await database.ask(
+        _WHAT_IS_DUE, records.times([now]), records.integers([ATTEMPTS_MAX])
+    )
+    return Due(*found)
 
 
 async def hand_out(db: AsyncSession, now: datetime, limit: int) -> list[tuple[UUID, int]]:
@@ -205,6 +222,15 @@ _INSERT_TICK = text(
 )
 
 _NOTIFY = text("SELECT pg_notify('outbox', '')")
+
+_WHAT_IS_DUE = """
+SELECT
+    EXISTS (SELECT FROM market.outbox WHERE done_at IS NULL AND available_at <= x.now
+            AND attempts < x.most AND job = 'react'),
+    EXISTS (SELECT FROM market.outbox WHERE done_at IS NULL AND available_at <= x.now
+            AND attempts < x.most AND job <> 'react')
+FROM unnest($1, $2) AS x (now, most)
+"""
 
 # The due rows, oldest first; those another relay holds are skipped, never waited for.
 _HAND_OUT = text(

@@ -15,7 +15,9 @@ from uuid import UUID
 
 import asyncpg
 import dramatiq
+import psycopg
 import structlog
+import uvloop
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -37,7 +39,7 @@ POLL_SECONDS_MIN = 0.02
 """Soon after a notification: its event may wait for an older transaction that is still open."""
 EVENT_COUNT_MAX = 200
 """Events in one transaction: long enough to share its commit, short enough for a till to hear."""
-GATHER_SECONDS = 0.04
+GATHER_SECONDS = 0.1
 """Steps begin at least so far apart: in a rush, events share a transaction."""
 HAND_OUT_COUNT_MAX = 500
 TRIES_ALONE = 3
@@ -75,9 +77,10 @@ class Relay:
     async def step(self) -> bool:
         """Do what is due now; whether more may be waiting."""
         followed = await self.follow()
-        reacted = await self.react()
         await self.tick()
-        handed = await self.hand_out()
+        due = await outbox.what_is_due(self._database, self._now())
+        reacted = due.reaction and await self.react()
+        handed = await self.hand_out() if due.job else 0
         return followed == EVENT_COUNT_MAX or reacted or handed == HAND_OUT_COUNT_MAX
 
     async def follow(self) -> int:
@@ -244,7 +247,7 @@ async def _lead_once(relay: Relay, database_url: str, stop: asyncio.Event) -> No
 
 def main(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT."""
-    asyncio.run(_main(settings))
+    uvloop.run(_main(settings))
     return 0
 
 
@@ -303,6 +306,7 @@ def _sentence(error: BaseException) -> str:
 
 _GONE = (
     OSError,
+    psycopg.OperationalError,
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from litestar import MediaType, Request, Response
 from litestar.exceptions import (
     ClientException,
@@ -73,7 +74,7 @@ def problem_of(error: Exception) -> Problem:
             return _problem(shape.status, code, shape.title, detail=str(error), facts=facts)
     if isinstance(error, HTTPException):
         return _problem_of_http(error)
-    if isinstance(error, PoolTimeoutError):  # too many wait for the database, nothing was begun
+    if isinstance(error, PoolTimeoutError | psycopg.OperationalError):  # full, or away: come back
         return _problem(503, "busy", N_("Đang rất đông. Vui lòng thử lại sau một giây."))
     log.error("unforeseen error", exc_info=error)
     return _problem(500, "internal", N_("Máy chủ gặp lỗi. Chưa có gì bị mất. Vui lòng thử lại."))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import psycopg
+import pytest
 from litestar import Litestar, get
 from litestar.testing import TestClient
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -20,8 +22,15 @@ def client_of(error: Exception) -> TestClient[Litestar]:
     return TestClient(Litestar([fails], exception_handlers={Exception: errors.handler(no_page)}))
 
 
-def test_when_too_many_wait_for_the_database_they_are_told_to_come_back() -> None:
-    with client_of(PoolTimeoutError("QueuePool limit of size 10 reached")) as client:
+@pytest.mark.parametrize(
+    "error",
+    [
+        PoolTimeoutError("QueuePool limit of size 10 reached"),
+        psycopg.OperationalError("QueuePool: the connection is closed"),
+    ],
+)
+def test_when_too_many_wait_or_the_database_is_away_they_are_told_to_come_back(error) -> None:
+    with client_of(error) as client:
         answer = client.get("/api/x")
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
