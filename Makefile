@@ -1,5 +1,6 @@
 .PHONY: check test peers load bench bench-einvoice lock migration
 V := .venv/bin
+PEERS := $(shell command -v uv >/dev/null && echo uv pip install --quiet --python $(V)/python || echo $(V)/python -m pip install --quiet)
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --quiet pyproject.toml
 
 check: $(V)/ruff  ## format, lint, types, import contracts, migrations, translations
@@ -13,8 +14,9 @@ check: $(V)/ruff  ## format, lint, types, import contracts, migrations, translat
 test:  ## every test; make test arguments="-k relay"
 	python3 -m market test $(arguments)
 
-peers:  ## public JavaScript clients for tests/peers, as its lock says (needs node and npm; the tests are skipped without)
-	npm ci --prefix tests/peers --ignore-scripts --no-progress --loglevel=error
+peers: $(V)/ruff  ## other people's clients and servers for the tests, as their locks say (the tests are skipped without)
+	if command -v npm >/dev/null; then npm ci --prefix tests/peers --ignore-scripts --no-progress --loglevel=error; fi
+	$(PEERS) --require-hashes --no-deps --requirement tests/peers/requirements.lock
 
 load: $(V)/ruff  ## buyers, tills and officials against a running market: make load url=http://127.0.0.1:8000
 	$(V)/python -m loadtests $(if $(url),--url $(url)) $(arguments)

@@ -103,7 +103,7 @@ def running(
     settings = Settings(data=folder, stripe_webhook_secret=SECRET, port=hook_port)
     command = [sys.executable, "-m", "market.cli", "simulate", "stripe"]
     if name == LOCALSTRIPE:
-        pytest.importorskip(LOCALSTRIPE, reason="localstripe is not installed: market setup --test")
+        pytest.importorskip(LOCALSTRIPE, reason="localstripe is not installed: make peers")
         command = [sys.executable, "-W", "ignore", "-m", LOCALSTRIPE, "--from-scratch"]
     process = subprocess.Popen(
         [*command, "--port", str(port)],
