@@ -5,8 +5,6 @@ and only the first message with the present number may run the job. Parked is a 
 done and has used up its attempts; its error stays.
 """
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -57,24 +55,6 @@ async def enqueue(
     `arguments` is JSON: ids as text, no secrets.
     """
     return await _write(db, job, arguments, now, now + delay)
-
-
-async def enqueue_all(
-    db: AsyncSession, job: str, arguments: Sequence[dict[str, Any]], now: datetime
-) -> None:
-    """As `enqueue`, one row for each of `arguments`, in one statement."""
-    if not arguments:
-        return
-    await db.execute(
-        _INSERT_MANY,
-        {
-            "ids": [ids.new() for _ in arguments],
-            "job": job,
-            "arguments": [json.dumps(one) for one in arguments],
-            "now": now,
-        },
-    )
-    await db.execute(_NOTIFY)
 
 
 async def announce(
@@ -207,12 +187,6 @@ _INSERT = text(
     "INSERT INTO market.outbox (id, job, arguments, created_at, available_at, attempts, error)"
     " VALUES (:id, :job, :arguments, :now, :due, 0, :error)"
 ).bindparams(bindparam("arguments", type_=JSONB))
-
-_INSERT_MANY = text(
-    "INSERT INTO market.outbox (id, job, arguments, created_at, available_at, attempts, error)"
-    " SELECT x.id, :job, CAST(x.arguments AS jsonb), :now, :now, 0, ''"
-    " FROM unnest(CAST(:ids AS uuid[]), CAST(:arguments AS text[])) AS x (id, arguments)"
-)
 
 _INSERT_TICK = text(
     "INSERT INTO market.outbox (id, job, arguments, created_at, available_at, attempts, error)"

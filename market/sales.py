@@ -148,18 +148,24 @@ async def locked(db: AsyncSession, sale_ids: Sequence[UUID]) -> Sequence[SaleRow
 
 async def lines_of(db: AsyncSession, sale_id: UUID) -> list[SaleLine]:
     """The lines of a sale, in order; empty where only an amount was keyed."""
+    return (await lines_of_all(db, [sale_id])).get(sale_id, [])
+
+
+async def lines_of_all(db: AsyncSession, sale_ids: Sequence[UUID]) -> dict[UUID, list[SaleLine]]:
+    """As `lines_of`, for many; a sale of which only an amount was keyed is not there."""
     rows = await db.exec(
         select(SaleLineRow)
-        .where(SaleLineRow.sale_id == sale_id)
-        .order_by(col(SaleLineRow.line_index))
+        .where(col(SaleLineRow.sale_id).in_(sale_ids))
+        .order_by(col(SaleLineRow.sale_id), col(SaleLineRow.line_index))
     )
-    return [
-        SaleLine(
+    found: dict[UUID, list[SaleLine]] = {}
+    for row in rows:
+        line = SaleLine(
             name=row.name, unit=row.unit, quantity=row.quantity, amount_vnd=row.amount_vnd,
             unit_price_vnd=row.unit_price_vnd, product_id=row.product_id,
-        )
-        for row in rows
-    ]  # fmt: skip
+        )  # fmt: skip
+        found.setdefault(row.sale_id, []).append(line)
+    return found
 
 
 async def sales_between(

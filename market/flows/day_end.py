@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from market import clock, outbox
+from market import clock
 from market.errors import InvoiceNotPossible
-from market.flows import invoice
+from market.flows import invoice, invoice_issuing
 from market.flows.context import Context
 
 CLOSES_AT = time(21)
@@ -42,7 +42,7 @@ async def invoice_day_end(context: Context, _: dict[str, Any]) -> None:
     for sale_id in found:
         try:
             async with context.database.as_system() as db:
-                await invoice.issue_for_sale(db, sale_id, now=context.now())
+                await invoice_issuing.issue_for_sale(db, sale_id, now=context.now())
         except InvoiceNotPossible:
             continue
 
@@ -76,5 +76,4 @@ async def issue_rest(
     db: AsyncSession, stall_id: UUID, since: datetime, until: datetime, *, now: datetime
 ) -> None:
     """Each of them is invoiced soon, by a worker."""
-    for sale_id in await uninvoiced(db, stall_id, since, until):
-        await outbox.enqueue(db, "issue_invoice", {"sale_id": str(sale_id)}, now=now)
+    await invoice_issuing.wish(db, await uninvoiced(db, stall_id, since, until), now=now)

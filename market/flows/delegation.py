@@ -15,7 +15,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import einvoice
 from market import clock, ids
 from market.errors import InvoiceNotPossible, NotFound
-from market.flows.invoice import OFFICE_CODE, OFFICE_NAME, TRANSFER, sender_of, signer_of
+from market.flows.invoice import OFFICE_CODE, OFFICE_NAME, sender_of, signer_of
+from market.flows.invoice_issuing import TRANSFER
 from market.settings import Settings
 from market.tables import HallRow, OperatorRow, StallRow, VendorRow
 

@@ -9,7 +9,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import payments
-from market import echo, live, outbox, sales
+from market import echo, live, sales
+from market.flows import invoice_issuing
 from market.flows.context import Context, Event, Together
 from market.tables import SaleRow, StallRow, StandRow
 
@@ -219,5 +220,5 @@ async def _invoice_as_wished(db: AsyncSession, rows: Sequence[SaleRow], now: dat
         )
     )
     wishing = set(found.all())
-    wished = [{"sale_id": str(row.id)} for row in waiting if row.stall_id in wishing]
-    await outbox.enqueue_all(db, "issue_invoice", wished, now)
+    wished = [row.id for row in waiting if row.stall_id in wishing]
+    await invoice_issuing.wish(db, wished, now=now)

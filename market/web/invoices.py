@@ -15,7 +15,7 @@ import einvoice
 from market import clock, corrections, sales
 from market.db import Database, Viewer
 from market.errors import NotFound
-from market.flows import day_end, invoice_deadlines
+from market.flows import day_end, invoice_deadlines, invoice_issuing
 from market.flows import invoice as invoice_flow
 from market.web import auth, invoice_words
 from market.web.errors import documented
@@ -49,8 +49,8 @@ async def issue_invoice(
         if await sales.sale(db, sale_id) is None:  # row-level security: one's own sales only
             raise NotFound("sale", sale_id)
     async with database.as_system() as db:
-        issued = await invoice_flow.issue_for_sale(db, sale_id, now=now)
-    data = invoice_flow.invoice_data(issued)
+        issued = await invoice_issuing.issue_for_sale(db, sale_id, now=now)
+    data = invoice_issuing.invoice_data(issued)
     return IssuedView(issued.id, data["state"], data["number"], data["symbol"], data["lookup_url"])
 
 

@@ -18,6 +18,7 @@ from market import clock, echo, live, sales
 from market.db import Database
 from market.errors import NotFound
 from market.flows import invoice as invoice_flow
+from market.flows import invoice_issuing
 from market.flows import sale as sale_flow
 from market.settings import Settings
 from market.tables import SaleRow
@@ -81,7 +82,7 @@ async def ask_invoice(
     """The shopper asks for the invoice of what they paid; it is made at once, or it is there."""
     async with database.as_system() as db:
         row = await _sale_of(db, payment_id)
-        issued = await invoice_flow.issue_for_sale(db, row.id, now=now)
+        issued = await invoice_issuing.issue_for_sale(db, row.id, now=now)
     return Redirect(f"/hd/{issued.lookup_code}", status_code=303)
 
 

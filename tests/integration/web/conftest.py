@@ -20,6 +20,7 @@ import httpx
 import pytest
 from dramatiq.brokers.stub import StubBroker
 from litestar.testing import AsyncTestClient
+from sqlalchemy import text
 
 import payments
 from market import broker, clock, ids, sessions
@@ -315,5 +316,26 @@ def work(database: Database, settings: Settings) -> Callable[..., Awaitable[None
 
     async def run(job: str, **arguments: Any) -> None:
         await JOBS[job](Context(database=database, settings=settings, now=clock.now), arguments)
+
+    return run
+
+
+@pytest.fixture
+def work_off(database: Database, work: Callable[..., Awaitable[None]]) -> Callable[..., Any]:
+    """Runs what waits of a job, as it was asked for; how many rows that were."""
+
+    async def run(job: str) -> int:
+        async with database.as_system() as db:
+            found = await db.execute(
+                text(
+                    "UPDATE market.outbox SET done_at = now()"
+                    " WHERE job = :job AND done_at IS NULL RETURNING arguments"
+                ),
+                {"job": job},
+            )
+            rows = list(found.scalars())
+        for arguments in rows:
+            await work(job, **arguments)
+        return len(rows)
 
     return run

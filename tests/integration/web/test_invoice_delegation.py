@@ -12,6 +12,7 @@ from sqlalchemy import text
 import einvoice
 from market import cli, clock, ids
 from market.flows import invoice as invoice_flow
+from market.flows import invoice_issuing
 from market.flows.context import Context
 from market.tables import HallRow, OperatorRow
 from tests.integration.web.test_invoice_outage import Clock, authority
@@ -77,7 +78,9 @@ async def test_from_contract_to_accepted_invoice(
         await notify(sale["memo"], 85_000)
         await follow()
         async with database.as_system() as db:
-            issued = await invoice_flow.issue_for_sale(db, UUID(sale["sale_id"]), now=clock.now())
+            issued = await invoice_issuing.issue_for_sale(
+                db, UUID(sale["sale_id"]), now=clock.now()
+            )
         await settle()
         async with database.as_system() as db:
             found = await einvoice.invoice_by_id(db, issued.id)

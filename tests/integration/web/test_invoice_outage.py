@@ -14,7 +14,7 @@ import einvoice
 from einvoice.forms import Form
 from market import clock, ids
 from market.flows import invoice as invoice_flow
-from market.flows import invoice_deadlines
+from market.flows import invoice_deadlines, invoice_issuing
 from market.flows.context import Context
 from market.simulators.tax import TaxConfig, create_app
 from market.tables import VendorRow
@@ -50,7 +50,9 @@ async def authority(tmp_path, moved) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 def moved() -> Clock:
-    return Clock(clock.now())
+    """It begins at ten in the morning, whenever the test is run: deadlines are days."""
+    start, _ = clock.day_bounds(clock.local_day(clock.now()))
+    return Clock(start + timedelta(hours=10))
 
 
 @pytest.fixture
@@ -104,7 +106,9 @@ async def test_a_day_without_the_authority(database, settings, world, tmp_path, 
         made = [await company_invoice(context)]
         for hour in (1, 2):
             async with database.as_system() as db:
-                issued = await invoice_flow.issue_for_sale(db, await paid_sale(), now=clock.now())
+                issued = await invoice_issuing.issue_for_sale(
+                    db, await paid_sale(), now=clock.now()
+                )
             made.append(issued)
             moved.at = began + timedelta(hours=hour)
             await invoice_flow.send_invoices(context, {})

@@ -1,9 +1,13 @@
 """One tap from a paid sale to an invoice, and the page behind its code."""
 
+from uuid import UUID
+
 import pytest
+from sqlalchemy import text
 
 import einvoice
-from market import clock
+from market import clock, ids
+from market.tables import StallRow
 
 
 @pytest.fixture
@@ -51,11 +55,9 @@ async def test_an_unpaid_sale_and_an_unregistered_vendor_get_no_invoice(
 
 
 async def test_a_stall_that_wishes_it_gets_an_invoice_for_every_paid_sale(
-    registered, open_sale, notify, follow, work, as_, database, world
+    registered, open_sale, notify, follow, work_off, as_, database, world
 ):
     async with database.as_system() as db:
-        from market.tables import StallRow
-
         stall = await db.get(StallRow, world.stall_id)
         stall.invoice_mode = "each_sale"
         db.add(stall)
@@ -63,10 +65,44 @@ async def test_a_stall_that_wishes_it_gets_an_invoice_for_every_paid_sale(
     await notify(sale["memo"], 85_000)
     await follow()
 
-    await work("issue_invoice", sale_id=sale["sale_id"])
+    await work_off("issue_invoices")
 
     paid = (await as_("vendor").get(f"/api/sales/{sale['sale_id']}")).json()
     assert paid["invoice_id"] is not None
+
+
+async def test_sales_paid_together_are_invoiced_together_and_one_in_the_way_costs_no_other(
+    registered, open_sale, notify, follow, work, work_off, as_, database, world
+):
+    async with database.as_system() as db:
+        for stall_id in (world.stall_id, world.other_stall_id):
+            stall = await db.get(StallRow, stall_id)
+            stall.invoice_mode = "each_sale"
+    sales = [await open_sale() for _ in range(4)]
+    for sale in sales[:3]:
+        await notify(sale["memo"], 85_000)
+    await follow()
+    ids_of = [one["sale_id"] for one in sales]
+    first = (await as_("vendor").post(f"/api/sales/{ids_of[0]}/invoice")).json()
+
+    rows = await work_off("issue_invoices")
+    again = [*ids_of, str(ids.new())]
+    await work("issue_invoices", sale_ids=again)
+
+    assert rows == 1
+    shown = [(await as_("vendor").get(f"/api/sales/{one}")).json() for one in ids_of]
+    assert [one["invoice_id"] is not None for one in shown] == [True, True, True, False]
+    async with database.as_system() as db:
+        issued = [
+            await einvoice.invoice_of_subject(db, world.vendor_id, UUID(one)) for one in ids_of[:3]
+        ]
+        left = await db.execute(
+            text("SELECT arguments FROM market.outbox WHERE job = 'issue_invoice'")
+        )
+        alone = [one["sale_id"] for one in left.scalars()]
+    assert sorted(one.invoice.number for one in issued) == [1, 2, 3]
+    assert first["number"] == issued[0].invoice.number
+    assert alone == [ids_of[3]]
 
 
 async def test_the_buyer_may_have_it_in_their_name_on_the_same_day(

@@ -1,0 +1,176 @@
+"""From paid sales to lawful invoices: one on a screen's word, many by the worker. No sale waits."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import einvoice
+from einvoice.errors import AlreadyInvoiced, SellerNotRegistered
+from market import clock, live, outbox
+from market.errors import InvoiceNotPossible, NotFound
+from market.flows.context import Context
+from market.flows.invoice_facts import Facts, facts_of
+from market.tables import VendorRow
+
+LETTERS = "AA"
+"""Of the series of who issues by itself."""
+CASH, TRANSFER = "Tiền mặt", "Chuyển khoản"
+
+log = structlog.get_logger("market.invoice")
+
+
+async def issue_for_sale(
+    db: AsyncSession, sale_id: UUID, *, now: datetime
+) -> einvoice.IssuedInvoice:
+    """The invoice of a paid sale: numbered, frozen, waiting to be sent. Asked twice, made once.
+
+    Raises: NotFound, SaleNotPaid, InvoiceNotPossible where the vendor has not registered.
+    """
+    facts = (await facts_of(db, [sale_id]))[sale_id]
+    if not isinstance(facts, Facts):
+        raise facts
+    if facts.sale.invoice_id is not None:  # whatever has changed since, this sale has its invoice
+        before = await einvoice.invoice_of_subject(db, facts.vendor.id, sale_id)
+        if before is not None:
+            return before
+    by = await _issuer(db, facts.vendor, clock.local_day(facts.sale.paid_at or now))
+    try:
+        issued = await einvoice.issue(db, _command(facts, by, now), now=now)
+    except AlreadyInvoiced:
+        found = await einvoice.invoice_of_subject(db, facts.vendor.id, sale_id)
+        assert found is not None
+        return found
+    except SellerNotRegistered:
+        raise InvoiceNotPossible(sale_id, "not_registered") from None
+    await live.tell_all(db, _pointed(db, facts, issued), now=now)
+    return issued
+
+
+async def issue_for_sales(
+    db: AsyncSession, sale_ids: Sequence[UUID], *, now: datetime
+) -> list[UUID]:
+    """As `issue_for_sale`, many in a few statements; those that have to be asked for alone.
+
+    A sale whose vendor has not registered has no invoice, and is not among them.
+    """
+    found = await facts_of(db, sale_ids)
+    ready = [
+        one for one in found.values() if isinstance(one, Facts) and one.sale.invoice_id is None
+    ]
+    ready.sort(key=lambda one: one.vendor.id)  # series are locked in one order by whoever issues
+    alone = [
+        sale_id
+        for sale_id, one in found.items()
+        if not isinstance(one, Facts | InvoiceNotPossible | NotFound)
+    ]
+    by: dict[tuple[UUID, date], einvoice.Delegation | None] = {}
+    commands = []
+    for one in ready:
+        day = clock.local_day(one.sale.paid_at or now)
+        if (one.vendor.id, day) not in by:
+            by[one.vendor.id, day] = await _issuer(db, one.vendor, day)
+        commands.append(_command(one, by[one.vendor.id, day], now))
+    told: list[live.Telling] = []
+    outcomes = await einvoice.issue_all(db, commands, now=now) if commands else []
+    for one, outcome in zip(ready, outcomes, strict=True):
+        if isinstance(outcome, einvoice.IssuedInvoice):
+            told += _pointed(db, one, outcome)
+        elif not isinstance(outcome, SellerNotRegistered):
+            alone.append(one.sale.id)
+    await live.tell_all(db, told, now=now)
+    return alone
+
+
+async def issue_invoice(context: Context, arguments: dict[str, Any]) -> None:
+    """Job: invoice one sale by itself, as the stall wished; without a registration there is none."""
+    async with context.database.as_system() as db:
+        try:
+            await issue_for_sale(db, UUID(arguments["sale_id"]), now=context.now())
+        except InvoiceNotPossible:
+            return
+
+
+async def issue_invoices(context: Context, arguments: dict[str, Any]) -> None:
+    """Job: invoice the sales of one moment together; what is in the way of one costs no other."""
+    sale_ids = [UUID(one) for one in arguments["sale_ids"]]
+    try:
+        async with context.database.as_system() as db:
+            alone = await issue_for_sales(db, sale_ids, now=context.now())
+    except Exception:  # each by itself tells whose fault it is
+        log.warning("invoices are issued one by one", sales=len(sale_ids), exc_info=True)
+        alone = sale_ids
+    if alone:
+        async with context.database.as_system() as db:
+            for sale_id in alone:
+                one = {"sale_id": str(sale_id)}
+                await outbox.enqueue(db, "issue_invoice", one, now=context.now())
+
+
+async def wish(db: AsyncSession, sale_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Ask for the invoices of these sales; a worker issues them soon."""
+    for start in range(0, len(sale_ids), TOGETHER_MAX):
+        some = [str(one) for one in sale_ids[start : start + TOGETHER_MAX]]
+        await outbox.enqueue(db, "issue_invoices", {"sale_ids": some}, now=now)
+
+
+TOGETHER_MAX = 100
+"""Invoices of one transaction: their sales and series are locked that long."""
+
+
+def invoice_data(issued: einvoice.IssuedInvoice) -> dict[str, Any]:
+    """What screens are told of an invoice."""
+    return {
+        "state": issued.state,
+        "number": issued.invoice.number,
+        "symbol": f"{issued.invoice.template}{issued.invoice.symbol}",
+        "lookup_url": f"/hd/{issued.lookup_code}",
+    }
+
+
+async def is_accepted(db: AsyncSession, tax_id: str) -> bool:
+    """Whether the authority has accepted this seller's registration."""
+    registration = await einvoice.registration_of(db, tax_id)
+    return registration is not None and registration.state == "accepted"
+
+
+async def _issuer(db: AsyncSession, vendor: VendorRow, on: date) -> einvoice.Delegation | None:
+    """The contract by which somebody issues for a vendor who is not registered itself."""
+    if await is_accepted(db, vendor.tax_id):
+        return None
+    held = await einvoice.delegations_of(db, vendor.id, on=on)
+    return next((one for one in held if one.contract.template == einvoice.SALES_INVOICE), None)
+
+
+def _command(facts: Facts, by: einvoice.Delegation | None, now: datetime) -> einvoice.IssueInvoice:
+    return einvoice.IssueInvoice(
+        id=facts.sale.id,
+        owner_id=facts.vendor.id,
+        subject_id=facts.sale.id,
+        seller=facts.seller,
+        lines=facts.lines,
+        issued_at=facts.sale.paid_at or now,
+        lookup_code=einvoice.lookup_code(secrets.token_bytes(10)),
+        payment_form=CASH if facts.sale.method == "cash" else TRANSFER,
+        delegate=by.delegate if by else None,
+        letters=by.contract.letters if by else LETTERS,
+    )
+
+
+def _pointed(db: AsyncSession, facts: Facts, issued: einvoice.IssuedInvoice) -> list[live.Telling]:
+    """The sale points to its invoice from now on; what screens are to be told, if it did not yet."""
+    sale = facts.sale
+    if sale.invoice_id == issued.id:
+        return []
+    sale.invoice_id = issued.id
+    db.add(sale)
+    said = {"sale_id": str(sale.id), "state": sale.state, "invoice": invoice_data(issued)}
+    url = {"invoice_url": f"/hd/{issued.lookup_code}", "state": "paid"}
+    return [
+        live.Telling(f"stall:{sale.stall_id}", "sale", said),
+        live.Telling(f"payment:{sale.id}", "invoice", url),
+    ]
