@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +27,8 @@ KEY_BITS = 2048
 CURVE, CURVE_BYTES = "secp256r1", 32
 DEMO_DAYS = 3 * 365
 COMMON_NAME_BYTES_MAX = 64
+SIGNERS_KEPT_MAX = 256
+"""Signers of a folder that stay read."""
 _HOLDER = re.compile(r"MST:\s*([0-9]{10}(-[0-9]{3})?|[0-9]{12,13})")
 _PERSON = re.compile(r"[A-ZĐ]{2,8}:\s*([0-9]{12})")
 
@@ -159,10 +162,7 @@ class KeyFolder:
         file = self.path / f"{tax_id}.pem"
         if not file.exists():
             self._make(file, tax_id, name, now)
-        content = file.read_bytes()
-        key = serialization.load_pem_private_key(content, password=None)
-        assert isinstance(key, rsa.RSAPrivateKey)
-        return KeySigner(key, x509.load_pem_x509_certificate(content))
+        return _signer_in(file.read_bytes())
 
     def _make(self, file: Path, tax_id: str, name: str, now: datetime) -> None:
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -183,6 +183,14 @@ class KeyFolder:
             pass
         finally:
             draft.unlink()
+
+
+@lru_cache(maxsize=SIGNERS_KEPT_MAX)
+def _signer_in(content: bytes) -> KeySigner:
+    """Reading a key proves its numbers, which takes as long as thirty signatures."""
+    key = serialization.load_pem_private_key(content, password=None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return KeySigner(key, x509.load_pem_x509_certificate(content))
 
 
 def make_key() -> rsa.RSAPrivateKey:
