@@ -5,11 +5,10 @@ in the ledger exactly once; if not, the exit code says so.
 """
 
 import itertools
-import json
 import random
 import time
 from argparse import Namespace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import gevent
@@ -22,7 +21,6 @@ from loadtests import world
 from loadtests.journal import Journal, wrong_in
 from market import ids
 from market.settings import Settings
-from payments import banks
 from payments.gateways import sepay
 
 DOUBLED_SHARE = 0.1
@@ -102,7 +100,7 @@ class Player(FastHttpUser):
     def told(self, stall: world.Stall, amount_vnd: int, memo: str) -> None:
         """The bank tells of a transfer; now and then twice."""
         number = next(_numbers)
-        body = _notice(number, stall, amount_vnd, memo)
+        body = world.notice(number, stall, amount_vnd, memo)
         for _ in range(2 if random.random() < DOUBLED_SHARE else 1):
             timestamp = int(time.time())
             secret = _given(self.environment).sepay_secret
@@ -200,22 +198,3 @@ class Official(Player):
 
 def _amount_vnd() -> int:
     return max(3, round(random.lognormvariate(0, 0.6) * 50)) * 1_000
-
-
-def _notice(number: int, stall: world.Stall, amount_vnd: int, memo: str) -> bytes:
-    at = datetime.now(UTC) + timedelta(hours=7)  # noqa: TID251 - a bank has its own clock
-    notice = {
-        "id": number,
-        "gateway": banks.bank(stall.bank).short_name,
-        "transactionDate": f"{at:%Y-%m-%d %H:%M:%S}",
-        "accountNumber": stall.account_no,
-        "subAccount": None,
-        "code": None,
-        "content": memo,
-        "transferType": "in",
-        "transferAmount": amount_vnd,
-        "accumulated": 0,
-        "referenceCode": f"LT{number}",
-        "description": memo,
-    }
-    return json.dumps(notice).encode()

@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,7 +31,6 @@ from loadtests.bench.machine import commit, machine, versions
 from loadtests.journal import Journal, wrong_in
 from market import ids, serve
 from market.settings import Settings
-from payments import banks
 from payments.gateways import sepay
 
 TILLS_MAX = 40
@@ -204,7 +203,7 @@ class Road:
         await asyncio.sleep(LOOK_SECONDS)
         self.number += 1
         number = self.number
-        body = _notice(number, till.stall, amount_vnd, memo)
+        body = world.notice(number, till.stall, amount_vnd, memo)
         timestamp = int(time.time())
         headers = (
             f"{sepay.TIMESTAMP_HEADER}: {timestamp}\r\n"
@@ -314,25 +313,6 @@ def _what(pid: int, words: Sequence[bytes]) -> str:
     if words[0].startswith(b"postgres:") or words[0].endswith(b"/postgres"):
         return "postgres"
     return "web" if any(b"granian" in one for one in words) else ""
-
-
-def _notice(number: int, stall: world.Stall, amount_vnd: int, memo: str) -> bytes:
-    at = datetime.now(UTC) + timedelta(hours=7)  # noqa: TID251 - a bank has its own clock
-    notice = {
-        "id": number,
-        "gateway": banks.bank(stall.bank).short_name,
-        "transactionDate": f"{at:%Y-%m-%d %H:%M:%S}",
-        "accountNumber": stall.account_no,
-        "subAccount": None,
-        "code": None,
-        "content": memo,
-        "transferType": "in",
-        "transferAmount": amount_vnd,
-        "accumulated": 0,
-        "referenceCode": f"LT{number}",
-        "description": memo,
-    }
-    return json.dumps(notice).encode()
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,8 +1,12 @@
-"""Who may be played in the market under load, read from its database before the start."""
+"""Who may be played in the market under load, read from its database before the start; its bank's words."""
 
+import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import psycopg
+
+from payments import banks
 
 
 @dataclass(frozen=True)
@@ -45,3 +49,23 @@ def wards(database_url: str) -> list[Ward]:
             " WHERE role = 'official' ORDER BY scope_id"
         ).fetchall()
     return [Ward(*row) for row in rows]
+
+
+def notice(number: int, stall: Stall, amount_vnd: int, memo: str) -> bytes:
+    """A transfer to the stall as SePay tells of it; `number` is its id there."""
+    at = datetime.now(UTC) + timedelta(hours=7)  # noqa: TID251 - a bank has its own clock
+    told = {
+        "id": number,
+        "gateway": banks.bank(stall.bank).short_name,
+        "transactionDate": f"{at:%Y-%m-%d %H:%M:%S}",
+        "accountNumber": stall.account_no,
+        "subAccount": None,
+        "code": None,
+        "content": memo,
+        "transferType": "in",
+        "transferAmount": amount_vnd,
+        "accumulated": 0,
+        "referenceCode": f"LT{number}",
+        "description": memo,
+    }
+    return json.dumps(told).encode()

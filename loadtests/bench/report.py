@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -109,9 +110,17 @@ def write(run: Run, folder: Path) -> None:
         rows.writerow([field.name for field in fields(Measured)])
         rows.writerows([_plain(value) for value in asdict(one).values()] for one in run.measured)
     said = summary(run)
-    for name, content in (("summary.json", said["questions"]), ("run.json", said)):
+    questions = [*said["questions"], *_of_other_benches(folder)]
+    for name, content in (("summary.json", questions), ("run.json", said)):
         (folder / name).write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n")
     (folder / "README.md").write_text(page(run))
+
+
+def _of_other_benches(folder: Path) -> list[dict[str, Any]]:
+    """What the bench of e-invoices left in the summary: its questions are E1, E2, …"""
+    file = folder / "summary.json"
+    known = json.loads(file.read_text()) if file.exists() else []
+    return [one for one in known if re.match(r"E\d", one["id"])]
 
 
 def page(run: Run) -> str:

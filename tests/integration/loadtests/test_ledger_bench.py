@@ -38,6 +38,9 @@ class Ran:
 @pytest.fixture(scope="module")
 def ran(server_url, tmp_path_factory):
     folder = tmp_path_factory.mktemp("benchmarks")
+    (folder / "summary.json").write_text(
+        '[{"id": "E1", "ratio": 0.9}, {"id": "P-old", "ratio": 1}]'
+    )
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         code = ledger_bench.main(
@@ -80,6 +83,7 @@ def test_a_run_answers_by_ratios_and_says_why_it_does_not(ran):
     assert answers["P6"]["unit"] == "B"
     assert answers["P14-native"]["ratio"] is None
     assert REASON in answers["P14-native"]["bound_by"]
+    assert answers.pop("E1")["ratio"] == 0.9, "the other bench's answer"
     assert list(answers.values()) == ran.printed["questions"]
 
 
