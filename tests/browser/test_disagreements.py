@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import httpx
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from payments.gateways import stripe
 from tests.browser.people import DESK, Market, Visitors
@@ -71,6 +71,7 @@ async def test_a_dispute_stands_with_what_to_do(visitors: Visitors, tmp_path: Pa
     page = await vendor.be_vendor()
     await page.keyboard.type("95k")
     await page.locator("#make-qr").click()
+    await expect(page.locator("#qr-state")).to_contain_text("Đang chờ tiền")
     sales = f"{vendor.market.url}/api/stalls/{vendor.market.stall_id}/sales"
     sale = (await (await page.request.get(sales)).json())["sales"][0]
     intent = f"pi_{time.time_ns()}"
