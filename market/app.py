@@ -1,7 +1,7 @@
 """The composition root of the web process: everything is built here, once."""
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from importlib import import_module
@@ -20,14 +20,17 @@ from litestar.response import Template
 from litestar.template.config import TemplateConfig
 
 import payments
-from market import clock, gateways, live, settings
+from market import clock, gateways, live, sessions, settings
 from market.db import ROLE_SYSTEM, Database, Viewer
+from market.flows.quick_sale import QuickSales
+from market.joint import Joint
 from market.settings import Settings
 from market.web import (
     assets,
     auth,
     confirmation_docs,
     confirmations,
+    doors,
     errors,
     i18n,
     sentences,
@@ -86,13 +89,14 @@ HEADERS = (
 )
 
 
-def create_app(given: Settings | None = None) -> confirmations.Market:
+def create_app(given: Settings | None = None) -> doors.Market:
     """The application, not yet started; its lifespan opens the pools and the ledger's writer."""
     config = given or settings.from_environment()
-    return confirmations.Market(
+    secret = _secret(config)
+    return doors.Market(
         route_handlers=[*_routers(), *assets.routers()],
         lifespan=[_lifespan],
-        state=State({"settings": config}),
+        state=State({"settings": config, "csrf_secret": secret, "headers": _raw_headers()}),
         dependencies={
             "database": Provide(_database),
             "ledger": Provide(_ledger),
@@ -111,9 +115,9 @@ def create_app(given: Settings | None = None) -> confirmations.Market:
             directory=HERE / "templates", engine=JinjaTemplateEngine, engine_callback=_templates
         ),
         csrf_config=CSRFConfig(
-            secret=_secret(config),
-            header_name="x-csrftoken",
-            cookie_name="cho_csrf",
+            secret=secret,
+            header_name=doors.CSRF_HEADER,
+            cookie_name=doors.CSRF_COOKIE,
             cookie_samesite="lax",
             exclude=["^/hooks/"],
             exclude_from_csrf_key="exclude_from_csrf",
@@ -163,6 +167,19 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     partners = gateways.gateways_of(config)
     stripe_client = StripeClient(partners.stripe_config) if partners.stripe_config else None
     door = confirmations.open_door(ledger, database)
+
+    async def load_sessions(tokens: Sequence[str]) -> Sequence[sessions.Session | None]:
+        return await sessions.load(database, tokens, now=clock.now())
+
+    services = Services(
+        database=database,
+        ledger=ledger,
+        gateways=partners,
+        settings=config,
+        sessions=Joint(load_sessions),
+        quick_sales=QuickSales(database),
+        now=clock.now,
+    )
     app.state.update(
         {
             "database": database,
@@ -171,6 +188,7 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
             "gateways": partners,
             "stripe_client": stripe_client,
             "door": door,
+            "services": services,
         }
     )
     try:
@@ -182,6 +200,12 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         await hub.close()
         await ledger.close()
         await database.close()
+
+
+def _raw_headers() -> list[tuple[bytes, bytes]]:
+    """What goes out with every JSON answer that the router does not make."""
+    ours = [(one.name.lower().encode(), str(one.value).encode()) for one in HEADERS]
+    return [(b"content-type", b"application/json"), *ours]
 
 
 def _secret(config: Settings) -> str:
@@ -236,7 +260,8 @@ async def _stripe_client(state: State) -> StripeClient | None:
 
 
 async def _services(state: State) -> Services:
-    return Services(state.database, state.ledger, state.gateways, state.settings, clock.now)
+    found: Services = state.services
+    return found
 
 
 async def _settings(state: State) -> Settings:

@@ -2,14 +2,16 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from market import clock
 from market.db import Database
 from market.errors import TooManyAttempts
 from market.people import SignedIn, SignedInRow, signed_in_of, signed_in_query
@@ -68,17 +70,28 @@ async def open_session(db: AsyncSession, person_id: UUID, *, now: datetime) -> s
     return token
 
 
-async def load(database: Database, token: str, *, now: datetime, day: date) -> Session | None:
-    """Whose token this is and what they may do; None if it is unknown or has expired."""
-    key = records.byteas([token_hash(token)])
-    found = await database.ask(_LOAD, key, records.times([now]), records.dates([day]))
-    if not found:
-        return None
-    row = SignedInRow._make(found[0])
-    is_renewed = now - row.seen_at >= RENEW_AFTER
-    if is_renewed:
-        await database.ask(_RENEW, key, records.times([now]), records.times([now + LIFETIME]))
-    return Session(signed_in_of(row), is_renewed)
+async def load(database: Database, tokens: Sequence[str], *, now: datetime) -> list[Session | None]:
+    """Whose tokens these are and what they may do today; None where one is unknown or expired."""
+    keys = [token_hash(token) for token in tokens]
+    asked = list(dict.fromkeys(keys))
+    found = await database.ask(
+        _LOAD,
+        records.byteas(asked),
+        records.times([now] * len(asked)),
+        records.dates([clock.local_day(now)] * len(asked)),
+    )
+    rows = {bytes(key): SignedInRow._make(row) for key, *row in found}
+    renewed = [key for key, row in rows.items() if now - row.seen_at >= RENEW_AFTER]
+    if renewed:
+        await database.ask(
+            _RENEW,
+            records.byteas(renewed),
+            records.times([now] * len(renewed)),
+            records.times([now + LIFETIME] * len(renewed)),
+        )
+    return [
+        Session(signed_in_of(rows[key]), key in renewed) if key in rows else None for key in keys
+    ]
 
 
 async def close_session(db: AsyncSession, token: str) -> None:
@@ -154,7 +167,13 @@ _RENEW = """
 UPDATE market.session s SET seen_at = x.now, expires_at = x.expires_at
 FROM unnest($1, $2, $3) AS x (token_hash, now, expires_at) WHERE s.token_hash = x.token_hash
 """
-_LOAD = signed_in_query(
-    "SELECT s.person_id, s.seen_at, x.day FROM unnest($1, $2, $3) AS x (token_hash, now, day)"
-    " JOIN market.session s ON s.token_hash = x.token_hash AND s.expires_at > x.now"
+_LOAD = """
+SELECT x.token_hash, one.* FROM unnest($1, $2, $3) AS x (token_hash, now, day)
+CROSS JOIN LATERAL ($SIGNED_IN) one
+""".replace(
+    "$SIGNED_IN",
+    signed_in_query(
+        "SELECT s.person_id, s.seen_at, x.day FROM market.session s"
+        " WHERE s.token_hash = x.token_hash AND s.expires_at > x.now"
+    ),
 )

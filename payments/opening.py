@@ -1,8 +1,8 @@
 """Payments opened in the caller's own trip: the common case of `open_payment`, without its questions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from payments import checkout
 from payments.ledger import records
 from payments.ledger.line import Line
 from payments.payment import OpenPayment
@@ -29,24 +29,21 @@ LEFT JOIN payments.payee p
 """
 
 
-def put_opening(line: Line, command: OpenPayment, *, now: datetime) -> None:
-    """With the line's next trip the payment is opened. The trip is refused where the id or the
-    code is taken or the payee is not the owner's: then `open_payment` says which.
-
-    Raises: AmountOutOfRange, CodeInvalid, PaymentExpiryInvalid.
+def put_openings(line: Line, asked: Sequence[OpenPayment], opened_at: Sequence[datetime]) -> None:
+    """With the line's next trip the payments are opened, each as `checkout.check_request` allows it.
+    The trip is refused where an id or a code is taken or a payee is not the owner's: then
+    `open_payment` says which.
     """
-    assert command.payee_id is not None
-    checkout.check_request(command, now)
     line.put(
         _OPEN,
-        records.ids([command.id]),
-        records.ids([command.owner_id]),
-        records.ids([command.place_id]),
-        records.ids([command.payee_id]),
-        records.integers([command.amount_vnd]),
-        records.texts([command.method]),
-        records.texts([command.purpose]),
-        records.texts([command.code]),
-        records.times([now]),
-        records.times([command.expires_at]),
+        records.ids([one.id for one in asked]),
+        records.ids([one.owner_id for one in asked]),
+        records.ids([one.place_id for one in asked]),
+        records.ids([one.payee_id for one in asked]),
+        records.integers([one.amount_vnd for one in asked]),
+        records.texts([one.method for one in asked]),
+        records.texts([one.purpose for one in asked]),
+        records.texts([one.code for one in asked]),
+        records.times(opened_at),
+        records.times([one.expires_at for one in asked]),
     )

@@ -1,22 +1,31 @@
-"""The till's commonest sale, an amount keyed and a code shown, in two trips to the database."""
+"""The till's commonest sale, an amount keyed and a code shown: all of a moment in two trips.
 
+Tills that ask at the same moment share a transaction. It sees the rows of all their vendors and of
+nobody else; that each sells for a vendor of their own is asked of every single one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from typing import Any
 
 import psycopg
 import structlog
 
+import payments
 from market.db import Database, Viewer
 from market.flows import sale as sale_flow
+from market.joint import Joint
 from market.sales import OpenSale
 from market.tables import SaleRow
-from payments import opening
+from payments import checkout, opening
 from payments.ledger import records
+from payments.ledger.line import Line
 
 log = structlog.get_logger("market.sale")
 
 _FIND = """
-SELECT s.vendor_id, a.id, a.bank_bin, a.account_no, a.holder_name
+SELECT x.stall_id, x.sale_id, s.vendor_id, a.id, a.bank_bin, a.account_no, a.holder_name
 FROM unnest($1, $2) AS x (stall_id, sale_id)
 JOIN market.stall s ON s.id = x.stall_id AND s.status = 'active'
 CROSS JOIN LATERAL (
@@ -38,47 +47,99 @@ FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
 
 
-async def open_sale(
-    database: Database, viewer: Viewer, command: OpenSale, sold_by: UUID | None, *, now: datetime
-) -> SaleRow | None:
-    """As `sale.open_sale`, committed; None where that one has to be asked, and nothing is done.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One till's sale and who asks for it."""
 
-    Raises: AmountOutOfRange, LinesDoNotAddUp.
-    """
-    command.checked()
-    if command.lines or command.method == "cash":
+    command: OpenSale
+    viewer: Viewer
+    now: datetime
+
+
+class QuickSales:
+    """Opens sales as `sale.open_sale` does, committed; leaves to that one what is not common."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._joint: Joint[Asked, SaleRow | None] = Joint(self._open_all)
+
+    async def open(self, command: OpenSale, viewer: Viewer, *, now: datetime) -> SaleRow | None:
+        """The sale; None where `sale.open_sale` has to be asked, and nothing is done.
+
+        Raises: AmountOutOfRange, LinesDoNotAddUp.
+        """
+        command.checked()
+        if command.lines or command.method == "cash":
+            return None
+        return await self._joint.ask(Asked(command, viewer, now))
+
+    async def _open_all(self, asked: Sequence[Asked]) -> list[SaleRow | None]:
+        try:
+            return await self._open_together(asked)
+        except psycopg.Error as error:
+            if len(asked) > 1:  # one of them costs no other anything
+                return [row for one in asked for row in await self._open_all([one])]
+            if not isinstance(error, psycopg.IntegrityError):  # a code, or the very sale, is taken
+                log.warning("a sale takes the exact way", exc_info=True)
+            return [None]
+
+    async def _open_together(self, asked: Sequence[Asked]) -> list[SaleRow | None]:
+        vendor_ids = {one for each in asked for one in each.viewer.vendor_ids}
+        viewers = Viewer(vendor_ids=tuple(sorted(vendor_ids)))
+        async with self._database.as_viewer_at_once(viewers) as line:
+            found = await line.ask(
+                _FIND,
+                records.ids([one.command.stall_id for one in asked]),
+                records.ids([one.command.sale_id for one in asked]),
+            )
+            accounts = {(stall_id, sale_id): facts for stall_id, sale_id, *facts in found}
+            opened = [
+                _opened(one, accounts.pop((one.command.stall_id, one.command.sale_id), None))
+                for one in asked
+            ]
+            _put(line, [one for one in opened if one is not None])
+        return [None if one is None else one[0] for one in opened]
+
+
+_Opened = tuple[SaleRow, payments.OpenPayment]
+
+
+def _opened(asked: Asked, account: Sequence[Any] | None) -> _Opened | None:
+    """The sale and the request for its money; None where that is not for this way to say."""
+    if account is None:
         return None
-    asked = records.ids([command.stall_id]), records.ids([command.sale_id])
+    vendor_id, payee_id, *payee = account
+    if vendor_id not in asked.viewer.vendor_ids:
+        return None
+    assert asked.command.method != "cash"
+    row = sale_flow.new_row(asked.command, vendor_id, asked.viewer.person_id, asked.now)
+    request = sale_flow.request(row, payee_id, asked.command.method, asked.now)
     try:
-        async with database.as_viewer_at_once(viewer) as line:
-            found = await line.ask(_FIND, *asked)
-            if not found:
-                return None
-            vendor_id, payee_id, *account = found[0]
-            row = sale_flow.new_row(command, vendor_id, sold_by, now)
-            request = sale_flow.request(row, payee_id, command.method, now)
-            sale_flow.show_code(row, request.code, *account)
-            opening.put_opening(line, request, now=now)
-            line.put(_INSERT, *_columns(row))
-    except psycopg.IntegrityError:  # a code that is taken, the same sale at the same instant
+        checkout.check_request(request, asked.now)
+    except payments.PaymentError:
         return None
-    except psycopg.Error:
-        log.warning("a sale takes the exact way", exc_info=True)
-        return None
-    return row
+    sale_flow.show_code(row, request.code, *payee)
+    return row, request
 
 
-def _columns(row: SaleRow) -> tuple[records.Raw, ...]:
-    return (
-        records.ids([row.id]),
-        records.ids([row.stall_id]),
-        records.ids([row.vendor_id]),
-        records.integers([row.amount_vnd]),
-        records.texts([row.method]),
-        records.texts([row.memo]),
-        records.texts([row.qr_text]),
-        records.ids([row.sold_by]),
-        records.times([row.sold_at]),
-        records.times([row.recorded_at]),
-        records.byteas([row.digest]),
+def _put(line: Line, opened: Sequence[_Opened]) -> None:
+    if not opened:
+        return
+    rows = [row for row, _ in opened]
+    opening.put_openings(
+        line, [request for _, request in opened], [row.recorded_at for row in rows]
+    )
+    line.put(
+        _INSERT,
+        records.ids([row.id for row in rows]),
+        records.ids([row.stall_id for row in rows]),
+        records.ids([row.vendor_id for row in rows]),
+        records.integers([row.amount_vnd for row in rows]),
+        records.texts([row.method for row in rows]),
+        records.texts([row.memo for row in rows]),
+        records.texts([row.qr_text for row in rows]),
+        records.ids([row.sold_by for row in rows]),
+        records.times([row.sold_at for row in rows]),
+        records.times([row.recorded_at for row in rows]),
+        records.byteas([row.digest for row in rows]),
     )

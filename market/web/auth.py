@@ -59,9 +59,7 @@ class SessionMiddleware:
         token = request.cookies.get(COOKIE)
         scope["user"] = None
         if token:
-            now = clock.now()
-            database = request.app.state.database
-            found = await sessions.load(database, token, now=now, day=clock.local_day(now))
+            found = await request.app.state.services.sessions.ask(token)
             if found is None:
                 scope["state"]["session_lost"] = True
             else:

@@ -1,25 +1,24 @@
 """Banks and acquirers confirm credits to us directly: one, or a thousand in one request.
 
-The two POSTs are taken before the router, for they must keep up with a market day: no session, no
-form token, no database but the ledger's own commit. The handlers below say the same to whoever
-comes by the long way, and stand in the OpenAPI document.
+The two POSTs are taken before the router (`market.web.doors`), for they must keep up with a market
+day: no session, no form token, no database but the ledger's own commit. The handlers below say the
+same to whoever comes by the long way, and stand in the OpenAPI document.
 """
 
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
-from litestar import Litestar, Request, Response, post
-from litestar.enums import ScopeType
+from litestar import Request, Response, post
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
+from litestar.types import Receive, Scope
 
 import payments
 from market import clock, ids, integrators
@@ -28,6 +27,7 @@ from market.integrators import Integrator, Keys
 from market.web import confirmation_bodies as bodies
 from market.web import confirmation_docs as docs
 from market.web.admission import Admission
+from market.web.asgi import Reply
 from market.web.confirmation_bodies import ConfirmCreditItem, CreditConfirmed, ItemsConfirmed
 from market.web.errors import PROBLEM_JSON, documented, problem_of
 
@@ -46,14 +46,6 @@ cannot keep us busy with saying no."""
 HELD_COUNT_MAX = 1_000
 RETRY_SECONDS = (1, 2, 3, 1, 2, 1, 3, 2)
 """Handed out in turn, so that those who were sent away do not all come back together."""
-
-
-class Reply(NamedTuple):
-    """An answer, ready to be sent."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
 
 
 class Settles(Protocol):
@@ -282,40 +274,6 @@ def _busy(seconds: int) -> Reply:
     problem = problem_of(payments.LedgerBusy(0, retry_after_s=seconds))
     told = msgspec.structs.replace(problem, detail="Too many wait already.", facts={})
     return Reply(503, [*_WRONG, (b"retry-after", str(seconds).encode())], _encode(told))
-
-
-# ── The short way ───────────────────────────────────────────────────────────────────────────────
-
-_SHORT: dict[str, Callable[[Door, Scope, Receive], Awaitable[Reply]]] = {
-    PATH: Door.one,
-    BULK_PATH: Door.many,
-}
-
-
-class Market(Litestar):
-    """The application: confirmations go in by the door beside the router, all else through it."""
-
-    async def __call__(
-        self,
-        scope: Scope | LifeSpanScope,
-        receive: Receive | LifeSpanReceive,
-        send: Send | LifeSpanSend,
-    ) -> None:
-        """Answer one request, or run the lifespan."""
-        if scope["type"] == ScopeType.HTTP:
-            request: Any = scope
-            take = _SHORT.get(request["path"])
-            if take is not None and request["method"] == "POST":
-                reply = await take(self.state.door, request, cast("Receive", receive))
-                await _send(reply, send)
-                return
-        await super().__call__(scope, receive, send)
-
-
-async def _send(reply: Reply, send: Any) -> None:
-    start = {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
-    await send(start)
-    await send({"type": "http.response.body", "body": reply.body})
 
 
 # ── The long way, and the document ──────────────────────────────────────────────────────────────

@@ -1,4 +1,7 @@
-"""Providers' notices: raw bytes verified, kept, settled; answered after the commit, never before."""
+"""Providers' notices: raw bytes verified, kept, settled; answered after the commit, never before.
+
+A plain POST is taken before the router (`market.web.doors`); the handlers say the same.
+"""
 
 import asyncio
 from datetime import datetime
@@ -63,23 +66,26 @@ async def vnpay_ipn(
 async def _take(
     request: Request[Any, Any, Any], gateway: Gateway, services: Services
 ) -> Response[dict[str, Any]]:
-    """Verify, keep and settle. Where that cannot be done in time the provider hears a no: it sends
-    the notice again, and what stands by then is told apart.
-    """
     came = Notice(
         body=await request.body(),
         headers={name.lower(): value for name, value in request.headers.items()},
         query=request.url.query,
         source=request.client.host if request.client else "",
     )
+    answer = await take(came, gateway, services)
+    return Response(dict(answer.body), status_code=answer.status)
+
+
+async def take(came: Notice, gateway: Gateway, services: Services) -> Answer:
+    """Verify, keep and settle. Where that cannot be done in time the provider hears a no: it sends
+    the notice again, and what stands by then is told apart.
+    """
     try:
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
-            return _said(
-                await _taken(came, gateway, services.database, services.ledger, services.now())
-            )
+            return await _taken(came, gateway, services.database, services.ledger, services.now())
     except (payments.LedgerError, SQLAlchemyError, OSError, TimeoutError) as failed:
         log.warning("a notice was not recorded", gateway=gateway.name, error=type(failed).__name__)
-        return _said(gateway.refusal(GatewayUnavailable(gateway.name, "Not recorded yet.")))
+        return gateway.refusal(GatewayUnavailable(gateway.name, "Not recorded yet."))
 
 
 async def _taken(
@@ -135,10 +141,6 @@ async def _keep(
             reason,
             now=now,
         )
-
-
-def _said(answer: Answer) -> Response[dict[str, Any]]:
-    return Response(dict(answer.body), status_code=answer.status)
 
 
 routers = [notice, vnpay_ipn]

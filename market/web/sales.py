@@ -17,7 +17,6 @@ from market import clock, live, sales, stands
 from market.db import Database, Viewer
 from market.errors import NotFound
 from market.flows import invoice as invoice_flow
-from market.flows import quick_sale
 from market.flows import sale as sale_flow
 from market.settings import Settings
 from market.tables import SaleRow
@@ -142,6 +141,18 @@ class DayView(Struct, frozen=True):
     day: date
     sales: list[SaleView]
     receipts: list[ReceiptView]
+
+
+def sale_of(data: OpenSaleCommand, stall_id: UUID) -> sales.OpenSale:
+    """What the till asks for."""
+    return sales.OpenSale(
+        sale_id=data.sale_id,
+        stall_id=stall_id,
+        amount_vnd=data.amount_vnd,
+        method=data.method,
+        lines=tuple(sales.SaleLine(**msgspec.structs.asdict(line)) for line in data.lines),
+        sold_at=data.sold_at,
+    )
 
 
 def sale_view(row: SaleRow, settings: Settings) -> SaleView:
@@ -279,18 +290,11 @@ async def open_sale(
     services: NamedDependency[Services],
 ) -> Response[SaleView]:
     """Open a sale and get the QR to show; cash is recorded at once. Asked twice, done once."""
-    command = sales.OpenSale(
-        sale_id=data.sale_id,
-        stall_id=stall_id,
-        amount_vnd=data.amount_vnd,
-        method=data.method,
-        lines=tuple(sales.SaleLine(**msgspec.structs.asdict(line)) for line in data.lines),
-        sold_at=data.sold_at,
-    )
-    database, now, viewer = services.database, services.now(), auth.who(request).viewer
-    row = await quick_sale.open_sale(database, viewer, command, viewer.person_id, now=now)
+    command = sale_of(data, stall_id)
+    now, viewer = services.now(), auth.who(request).viewer
+    row = await services.quick_sales.open(command, viewer, now=now)
     if row is None:
-        async with database.as_viewer(viewer) as db:
+        async with services.database.as_viewer(viewer) as db:
             row = await sale_flow.open_sale(db, command, viewer.person_id, now=now)
     if row.method == "cash":
         await sale_flow.record_cash(services.ledger, row, now=now)

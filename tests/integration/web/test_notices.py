@@ -1,5 +1,6 @@
 """Notices over real HTTP into real PostgreSQL: doubled, shuffled, lost, late, forged; one effect each."""
 
+import dataclasses
 import asyncio
 import logging
 import random
@@ -289,11 +290,14 @@ async def test_a_ledger_that_cannot_write_is_told_in_the_providers_words(
     tell, transfer, client, database_url
 ):
     state = client.app.state
-    running, state.ledger = state.ledger, payments.Ledger(database_url)  # not started
+    services = state.services
+    state.services = dataclasses.replace(
+        services, ledger=payments.Ledger(database_url)
+    )  # not started
 
     answers = [await tell(form, transfer) for form in FORMS]
 
-    state.ledger = running
+    state.services = services
     assert [one.status_code for one in answers] == [503] * 4
     assert answers[0].json() == {"success": False, "code": "gateway_unavailable"}
 

@@ -22,6 +22,11 @@ def viewer(world) -> Viewer:
 
 
 @pytest.fixture
+def quick(database):
+    return quick_sale.QuickSales(database)
+
+
+@pytest.fixture
 def command(world):
     def made(**more):
         asked = sales.OpenSale(
@@ -53,14 +58,14 @@ def stored(database):
     return read
 
 
-async def test_both_ways_leave_the_same(database, viewer, command, stored):
-    now, sold_by = clock.now(), viewer.person_id
+async def test_both_ways_leave_the_same(database, quick, viewer, command, stored):
+    now = clock.now()
     one = command(sold_at=now)
     other = with_(one, sale_id=ids.new())
 
-    quick = await quick_sale.open_sale(database, viewer, one, sold_by, now=now)
+    made = await quick.open(one, viewer, now=now)
     async with database.as_viewer(viewer) as db:
-        slow = await exact.open_sale(db, other, sold_by, now=now)
+        slow = await exact.open_sale(db, other, viewer.person_id, now=now)
 
     left, right = await stored(one.sale_id), await stored(other.sale_id)
     for table in left:
@@ -68,56 +73,88 @@ async def test_both_ways_leave_the_same(database, viewer, command, stored):
         assert {k: v for k, v in mine.items() if k not in OWN} == {
             k: v for k, v in theirs.items() if k not in OWN
         }
-    assert quick is not None
-    assert left["market.sale"][0]["qr_text"] == quick.qr_text
-    assert quick.qr_text.replace(quick.memo, slow.memo)[:-4] == slow.qr_text[:-4]
+    assert made is not None
+    assert left["market.sale"][0]["qr_text"] == made.qr_text
+    assert made.qr_text.replace(made.memo, slow.memo)[:-4] == slow.qr_text[:-4]
 
 
-async def test_a_sale_told_again_is_left_to_the_exact_way(database, viewer, command, stored):
+async def test_a_sale_told_again_is_left_to_the_exact_way(quick, viewer, command, stored):
     asked, now = command(), clock.now()
-    await quick_sale.open_sale(database, viewer, asked, None, now=now)
+    await quick.open(asked, viewer, now=now)
 
-    again = await quick_sale.open_sale(database, viewer, asked, None, now=now)
+    again = await quick.open(asked, viewer, now=now)
 
     assert again is None
     assert [len(rows) for rows in (await stored(asked.sale_id)).values()] == [1, 1, 1]
 
 
-async def test_the_same_sale_eight_times_at_once_is_made_once(database, viewer, command, stored):
+async def test_the_same_sale_eight_times_at_once_is_made_once(quick, viewer, command, stored):
     asked, now = command(), clock.now()
 
-    made = await asyncio.gather(
-        *(quick_sale.open_sale(database, viewer, asked, None, now=now) for _ in range(8))
-    )
+    made = await asyncio.gather(*(quick.open(asked, viewer, now=now) for _ in range(8)))
 
     assert len([one for one in made if one is not None]) == 1
     assert [len(rows) for rows in (await stored(asked.sale_id)).values()] == [1, 1, 1]
 
 
-async def test_a_taken_code_leaves_nothing(database, viewer, command, stored, monkeypatch):
+async def test_a_taken_code_leaves_nothing(quick, viewer, command, stored, monkeypatch):
     now = clock.now()
-    first = await quick_sale.open_sale(database, viewer, command(), None, now=now)
+    first = await quick.open(command(), viewer, now=now)
     monkeypatch.setattr(payments, "new_code", lambda _: first.memo)
     second = command()
 
-    made = await quick_sale.open_sale(database, viewer, second, None, now=now)
+    made = await quick.open(second, viewer, now=now)
 
     assert made is None
     assert [len(rows) for rows in (await stored(second.sale_id)).values()] == [0, 0, 0]
 
 
-async def test_nobody_sells_at_a_stall_that_is_not_theirs(database, command, stored):
+async def test_nobody_sells_at_a_stall_that_is_not_theirs(quick, command, stored):
     stranger = Viewer(person_id=ids.new(), roles=("vendor",), vendor_ids=(ids.new(),))
     asked = command()
 
-    made = await quick_sale.open_sale(database, stranger, asked, None, now=clock.now())
+    made = await quick.open(asked, stranger, now=clock.now())
 
     assert made is None
     assert [len(rows) for rows in (await stored(asked.sale_id)).values()] == [0, 0, 0]
 
 
+async def test_a_stranger_who_asks_in_the_same_moment_as_the_vendor_sells_nothing(
+    quick, viewer, command, stored
+):
+    stranger = Viewer(person_id=ids.new(), roles=("vendor",), vendor_ids=(ids.new(),))
+    own, other, now = [command() for _ in range(4)], [command() for _ in range(4)], clock.now()
+
+    made = await asyncio.gather(
+        *(quick.open(one, viewer, now=now) for one in own),
+        *(quick.open(one, stranger, now=now) for one in other),
+    )
+
+    assert [one is not None for one in made] == [True] * 4 + [False] * 4
+    for asked, count in (*((one, 1) for one in own), *((one, 0) for one in other)):
+        assert [len(rows) for rows in (await stored(asked.sale_id)).values()] == [count] * 3
+
+
+async def test_one_sale_that_cannot_be_costs_those_of_the_same_moment_nothing(
+    quick, viewer, command, stored, monkeypatch
+):
+    now = clock.now()
+    first = await quick.open(command(), viewer, now=now)
+    codes = iter([first.memo])  # somebody in the round draws a code that is taken
+    fresh = payments.new_code
+    monkeypatch.setattr(payments, "new_code", lambda drawn: next(codes, None) or fresh(drawn))
+    asked = [command() for _ in range(6)]
+
+    made = await asyncio.gather(*(quick.open(one, viewer, now=now) for one in asked))
+
+    assert all(one is not None for one in made)
+    assert len({one.memo for one in made}) == 6
+    for one in asked:
+        assert [len(rows) for rows in (await stored(one.sale_id)).values()] == [1, 1, 1]
+
+
 async def test_an_account_that_was_given_up_is_asked_for_no_money(
-    database, viewer, command, stored, world
+    database, quick, viewer, command, stored, world
 ):
     async with database.as_system() as db:
         await db.execute(
@@ -126,23 +163,23 @@ async def test_an_account_that_was_given_up_is_asked_for_no_money(
         )
     asked = command()
 
-    made = await quick_sale.open_sale(database, viewer, asked, None, now=clock.now())
+    made = await quick.open(asked, viewer, now=clock.now())
 
     assert made is None
     assert [len(rows) for rows in (await stored(asked.sale_id)).values()] == [0, 0, 0]
 
 
-async def test_baskets_and_cash_are_left_to_the_exact_way(database, viewer, command):
+async def test_baskets_and_cash_are_left_to_the_exact_way(quick, viewer, command):
     line = sales.SaleLine("Rau", "bó", 1, 85_000, 85_000)
 
     made = [
-        await quick_sale.open_sale(database, viewer, command(**more), None, now=clock.now())
+        await quick.open(command(**more), viewer, now=clock.now())
         for more in ({"lines": (line,)}, {"method": "cash"})
     ]
 
     assert made == [None, None]
 
 
-async def test_an_impossible_amount_is_refused(database, viewer, command):
+async def test_an_impossible_amount_is_refused(quick, viewer, command):
     with pytest.raises(sales.AmountOutOfRange):
-        await quick_sale.open_sale(database, viewer, command(amount_vnd=0), None, now=clock.now())
+        await quick.open(command(amount_vnd=0), viewer, now=clock.now())
