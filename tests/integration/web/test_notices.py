@@ -1,7 +1,7 @@
 """Notices over real HTTP into real PostgreSQL: doubled, shuffled, lost, late, forged; one effect each."""
 
-import dataclasses
 import asyncio
+import dataclasses
 import logging
 import random
 from collections import Counter
