@@ -115,15 +115,19 @@ async def set_stock(
     *,
     in_stock: bool,
     stock_qty: Decimal | None = None,
+    keep_count: bool = False,
     now: datetime,
     by: UUID | None = None,
 ) -> Product:
     """Say whether and how many there are. The last word counts: no version is asked for.
 
+    `keep_count`: how many there are stays as it was.
+
     Raises: InvalidProduct, UnknownProduct.
     """
     stored = await _locked(db, owner_id, product_id)
-    wanted = checked(replace(stored, in_stock=in_stock, stock_qty=stock_qty))
+    quantity = stored.stock_qty if keep_count else stock_qty
+    wanted = checked(replace(stored, in_stock=in_stock, stock_qty=quantity))
     if wanted == stored:
         return stored
     return await _change(db, wanted, "set_stock", Change.STOCK, now, by)
@@ -137,6 +141,7 @@ async def move_stock(
     operation: str,
     *,
     now: datetime,
+    by: UUID | None = None,
 ) -> None:
     """There is so much more, or less, of counted goods, never below none; the channels are told.
 
@@ -148,7 +153,7 @@ async def move_stock(
     left = max(Decimal(0), stored.stock_qty + more)
     if left != stored.stock_qty:
         wanted = replace(stored, stock_qty=left)
-        await _change(db, wanted, operation, Change.STOCK, now, None)
+        await _change(db, wanted, operation, Change.STOCK, now, by)
 
 
 async def archive(

@@ -121,7 +121,8 @@ class StockHoldRow(Base, table=True):
 
     __tablename__ = "stock_hold"
     __table_args__ = (
-        _one_of("state", "held", "paid", "sold", "released"),
+        _one_of("state", "held", "paid", "sold", "released", "returned"),
+        CheckConstraint("(state = 'returned') = (return_id IS NOT NULL)", name="return_id"),
         CheckConstraint("quantity > 0", name="quantity"),
         Index(
             "ix_stock_hold_product_id",
@@ -138,6 +139,8 @@ class StockHoldRow(Base, table=True):
     state: str = Field(sa_type=Text)
     until: datetime = Field(sa_type=INSTANT)
     """When its payment should have ended; it is held until that is known."""
+    return_id: UUID | None = None
+    """By which return (a refund of the platform) the buyer brought it back."""
     changed_at: datetime = Field(sa_type=INSTANT)
 
 

@@ -6,6 +6,7 @@ shows it. Only then has the ledger it, and the invoice's correction may follow f
 """
 
 import secrets
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from uuid import UUID
 import httpx
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+import catalog
 import payments
 from market import ids, live, outbox
 from market.errors import SaleNotPaid
@@ -69,10 +71,12 @@ async def ask(
     reason: str,
     by: UUID | None,
     to: Recipient,
+    returned: Collection[UUID] = (),
     now: datetime,
 ) -> RefundRequest:
     """Give back some of a sale. Asked twice under one id, it is asked once.
 
+    `returned`: counted goods that the buyer brought back; they are on the shelf again at once.
     Raises: SaleNotPaid, NotRefundable, RefundTooLarge, RefundIdReused.
     """
     for one in await refundable(db, sale):
@@ -85,7 +89,21 @@ async def ask(
     fitting = fitting or [one for one in options if one.left_vnd >= amount_vnd]
     if not fitting:
         raise payments.RefundTooLarge(amount_vnd, left_vnd=options[0].left_vnd)
-    return await ask_by_receipt(db, fitting[0], refund_id, amount_vnd, reason, by, to, now=now)
+    asked = await ask_by_receipt(db, fitting[0], refund_id, amount_vnd, reason, by, to, now=now)
+    if returned:
+        await catalog.return_stock(db, sale.id, returned, refund_id, now=now, by=by)
+    return asked
+
+
+async def withdraw(
+    db: AsyncSession, sale_id: UUID, refund_id: UUID, by: UUID | None, *, now: datetime
+) -> None:
+    """The vendor does not want it any more; the goods are with the buyer after all.
+
+    Raises: RefundUnknown, RefundFinal.
+    """
+    await payments.withdraw_refund(db, refund_id, now=now)
+    await catalog.take_back(db, sale_id, refund_id, now=now, by=by)
 
 
 async def ask_by_receipt(

@@ -11,6 +11,7 @@ import catalog
 from market import sales
 from market.db import Database, Viewer
 from market.web import auth
+from market.web.counting import count_view, is_sold_out
 from market.web.errors import documented
 from market.web.listings import picture_url
 
@@ -26,6 +27,9 @@ class TileView(Struct, frozen=True, kw_only=True):
     price_vnd: int
     picture_url: str
     category: str
+    left: str | None
+    """How much of it can still be sold, as text; null where nobody counts it."""
+    is_sold_out: bool
 
 
 @get(
@@ -38,13 +42,14 @@ async def goods(
     database: NamedDependency[Database],
     viewer: NamedDependency[Viewer],
 ) -> list[TileView]:
-    """The goods on sale at this stall, most recently used units and prices."""
+    """The goods on sale at this stall, in Vietnamese order; what is sold out comes last."""
     async with database.as_viewer(viewer) as db:
         stall = await sales.stall_place(db, stall_id)
         if stall.vendor_id is None:
             return []
         found = await catalog.products_of(db, stall.vendor_id)
-    return [
+        counts = await catalog.counts(db, [one.id for one in found])
+    tiles = [
         TileView(
             product_id=one.id,
             name=one.name_vi,
@@ -53,10 +58,13 @@ async def goods(
             price_vnd=one.price_vnd,
             picture_url=picture_url(one),
             category=one.category,
+            left=count_view(one, counts.get(one.id)).free,
+            is_sold_out=is_sold_out(one, counts.get(one.id)),
         )
         for one in found
-        if one.price_vnd and one.in_stock
+        if one.price_vnd
     ]
+    return sorted(tiles, key=lambda tile: tile.is_sold_out)
 
 
 routers = [goods]

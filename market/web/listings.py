@@ -52,9 +52,15 @@ class Shelved:
     category: str
     unit: str
     listing: catalog.Listing | None = None
+    count: catalog.Count | None = None
     stall: str = ""
     hall: str = ""
     vendor: str = ""
+
+    @property
+    def is_sold_out(self) -> bool:
+        """Nobody can buy it now."""
+        return not self.product.in_stock or (self.count is not None and self.count.free == 0)
 
 
 # ── The vendor's shelf ──────────────────────────────────────────────────────────────────────────
@@ -74,7 +80,8 @@ async def shelf(
         listings = {
             one.product_id: one for one in await catalog.listings_of(db, [one.id for one in found])
         }
-    goods = [_shelved(one, listings.get(one.id)) for one in found]
+        counts = await catalog.counts(db, [one.id for one in found])
+    goods = [_shelved(one, listings.get(one.id), counts.get(one.id)) for one in found]
     edited = next((one.product for one in goods if one.product.id == sua), None)
     context = {
         "stall": {"id": stall.id, "code": stall.code, "vendor_name": stall.vendor_name},
@@ -134,8 +141,9 @@ async def change_goods(
         _place, owner_id = await _stall(db, stall_id)
         if what in {"het", "con"}:
             await catalog.set_stock(
-                db, owner_id, product_id, in_stock=what == "con", now=now, by=viewer.person_id
-            )
+                db, owner_id, product_id,
+                in_stock=what == "con", keep_count=True, now=now, by=viewer.person_id,
+            )  # fmt: skip
         elif what == "bo":
             known = await catalog.product_by_id(db, product_id)
             await catalog.archive(
@@ -206,7 +214,11 @@ def _category_of(trade: str) -> str:
     return next(fitting, "")
 
 
-def _shelved(product: catalog.Product, listing: catalog.Listing | None = None) -> Shelved:
+def _shelved(
+    product: catalog.Product,
+    listing: catalog.Listing | None = None,
+    count: catalog.Count | None = None,
+) -> Shelved:
     category = catalog.CATEGORIES.get(product.category)
     return Shelved(
         product=product,
@@ -214,6 +226,7 @@ def _shelved(product: catalog.Product, listing: catalog.Listing | None = None) -
         category=category.name_vi if category else "",
         unit=catalog.unit(product.unit).name_vi,
         listing=listing,
+        count=count,
     )
 
 
@@ -276,6 +289,7 @@ async def product_page(
         if product is None or product.status.value != "ready":
             raise NotFound("product", sku)
         sellers = await _sellers(db, [product.owner_id])
+        count = (await catalog.counts(db, [product.id])).get(product.id)
     seller = sellers.get(product.owner_id)
     known = catalog.Seller(name="")
     if seller is not None:
@@ -291,9 +305,9 @@ async def product_page(
         now=now,
     )
     context = {
-        "one": _shelved(product),
+        "one": _shelved(product, count=count),
         "price_vnd": product.price_vnd_at(now),
-        "is_available": product.is_available(now),
+        "is_available": product.is_available(now) and (count is None or count.free > 0),
         "seller": seller,
         "jsonld": Markup(catalog.script_text(described)),  # noqa: S704 - escaped by script_text
     }
@@ -315,9 +329,10 @@ async def hall_page(
         vendor_ids = list((await db.execute(_HALL_VENDORS, {"hall_id": hall_id})).scalars())
         page = await catalog.find(db, q, owner_ids=vendor_ids, page=trang, page_size=PAGE_SIZE)
         sellers = await _sellers(db, {one.owner_id for one in page.products})
+        counts = await catalog.counts(db, [one.id for one in page.products])
     goods = [
         replace(
-            _shelved(one),
+            _shelved(one, count=counts.get(one.id)),
             stall=sellers.get(one.owner_id, {}).get("stall", ""),
             vendor=sellers.get(one.owner_id, {}).get("vendor", ""),
         )

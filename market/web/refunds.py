@@ -5,22 +5,22 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import PermissionDeniedException
 from litestar.params import Body, FromPath, JSONBody
 from litestar.response import Redirect, Template
 from msgspec import Meta, Struct
-from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+import catalog
 import einvoice
 import payments
-from market import corrections, ids, people, sales
+from market import corrections, ids, sales
 from market.db import Database, Viewer
 from market.errors import NotFound, SaleNotPaid
-from market.flows import acquired, refunds
+from market.flows import refunds
 from market.flows.refunds import Recipient
 from market.tables import SaleRow
 from market.web import auth
@@ -46,7 +46,6 @@ WHY = {
 """Why a refund was refused, by the acquirer's last word."""
 DISPUTES_SHOWN = timedelta(days=180)
 """Longer than card schemes let a buyer wait with a dispute."""
-_VENDORS = text("SELECT id, name FROM market.vendor WHERE id = ANY(:ids)")
 
 tells(payments.RefundTooLarge, 422, "Số tiền hoàn lớn hơn số còn hoàn được.")
 tells(payments.NotRefundable, 409, "Khoản này không hoàn được ở đây. Trả khách bằng tiền mặt.")
@@ -79,6 +78,8 @@ class AskRefundCommand(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     to_bank_bin: Annotated[str, Meta(max_length=6)] = ""
     to_account_no: Annotated[str, Meta(max_length=19)] = ""
     to_name: Annotated[str, Meta(max_length=100)] = ""
+    returned_product_ids: Annotated[list[UUID], Meta(max_length=sales.LINES_MAX)] = []
+    """Counted goods of the sale that the buyer brought back: they are for sale again at once."""
 
 
 class RefundView(Struct, frozen=True, kw_only=True):
@@ -101,11 +102,21 @@ class RefundView(Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
 
 
+class SoldGoodsView(Struct, frozen=True, kw_only=True):
+    """Counted goods that left with a sale; `is_back`: and were brought back since."""
+
+    product_id: UUID
+    name: str
+    quantity: str
+    is_back: bool
+
+
 class SaleRefundsView(Struct, frozen=True):
-    """The refunds of a sale, and how much one more may be."""
+    """The refunds of a sale, how much one more may be, and the goods that may come back with it."""
 
     left_vnd: int
     refunds: list[RefundView]
+    goods: list[SoldGoodsView]
 
 
 def refund_view(refund: RefundRequest) -> RefundView:
@@ -133,6 +144,7 @@ async def refund_page(
         sale = await _sale(db, sale_id, stall_id)
         options = await refunds.refundable(db, sale)
         earlier = await refunds.refunds_of(db, sale)
+        sold = await catalog.sold_of(db, sale.id)
         stall = await sales.stall_place(db, stall_id)
     best = options[0] if options else None
     payer = payments.payer_in(best.memo) if best else None
@@ -145,6 +157,8 @@ async def refund_page(
         "banks": banks.banks(),
         "reasons": REASONS,
         "refunds": earlier,
+        "goods": [one for one in sold if not one.is_back],
+        "unit_of": _unit_of,
         "why": WHY,
         "refund_id": ids.new(),
     }
@@ -183,18 +197,20 @@ async def ask_on_page(
     stall_id: FromPath[UUID],
     sale_id: FromPath[UUID],
     data: Form,
+    request: Request[Any, Any, Any],
     database: NamedDependency[Database],
     viewer: NamedDependency[Viewer],
     now: NamedDependency[datetime],
 ) -> Redirect:
-    """Ask for it; pressed twice, it is asked once."""
+    """Ask for it; pressed twice, it is asked once. The goods that came back are ticked (`tra`)."""
+    returned = {_id(one) for one in (await request.form()).getall("tra", [])}
     amount_vnd = amounts.parse_vnd(data.amount)
     to = _recipient(data.bank_bin, data.account_no, data.name)
     async with database.as_viewer(viewer) as db:
         sale = await _sale(db, sale_id, stall_id)
         asked = await refunds.ask(
             db, sale, _id(data.refund_id), amount_vnd,
-            reason=data.reason, by=viewer.person_id, to=to, now=now,
+            reason=data.reason, by=viewer.person_id, to=to, returned=returned, now=now,
         )  # fmt: skip
     return Redirect(f"/ban-hang/{stall_id}/hoan-tien/{sale_id}/{asked.id}", status_code=303)
 
@@ -214,6 +230,7 @@ async def one_page(
     """How one refund stands; by hand, the transfer to make: code, account, amount, memo."""
     async with database.as_viewer(viewer) as db:
         refund = await _refund(db, refund_id, sale_id)
+        sold = await catalog.sold_of(db, sale_id)
         stall = await sales.stall_place(db, stall_id)
         correction = await corrections.of_refund(db, refund_id)
         corrected = correction and await einvoice.invoice_by_id(db, correction.id)
@@ -223,6 +240,8 @@ async def one_page(
         "refund": refund,
         "correction": correction,
         "correction_invoice": corrected,
+        "goods": [one for one in sold if one.return_id == refund_id],
+        "unit_of": _unit_of,
         "why": WHY,
         "bank": banks.bank(refund.to_bank_bin).short_name if refund.to_bank_bin else "",
         "qr_svg": _transfer_code(refund),
@@ -251,7 +270,7 @@ async def act(
         if what == "da-chuyen":
             await payments.say_sent(db, refund_id, now=now)
         elif what == "thoi":
-            await payments.withdraw_refund(db, refund_id, now=now)
+            await refunds.withdraw(db, sale_id, refund_id, viewer.person_id, now=now)
         else:
             raise NotFound("action", what[:40])
     return Redirect(f"/ban-hang/{stall_id}/hoan-tien/{sale_id}/{refund_id}", status_code=303)
@@ -274,13 +293,22 @@ async def sale_refunds(
     async with database.as_viewer(viewer) as db:
         sale = await _sale(db, sale_id)
         found = await refunds.refunds_of(db, sale)
+        sold = await catalog.sold_of(db, sale.id)
         try:
             left = await refunds.refundable(db, sale)
         except SaleNotPaid:
             left = []
     return SaleRefundsView(
-        max((one.left_vnd for one in left), default=0), [refund_view(one) for one in found]
-    )
+        max((one.left_vnd for one in left), default=0),
+        [refund_view(one) for one in found],
+        [
+            SoldGoodsView(
+                product_id=one.product_id, name=one.name, quantity=f"{one.quantity.normalize():f}",
+                is_back=one.is_back,
+            )
+            for one in sold
+        ],
+    )  # fmt: skip
 
 
 @post(
@@ -304,58 +332,10 @@ async def ask_refund(
             raise PermissionDeniedException
         asked = await refunds.ask(
             db, sale, data.refund_id, data.amount_vnd,
-            reason=data.reason, by=viewer.person_id, to=to, now=now,
+            reason=data.reason, by=viewer.person_id, to=to,
+            returned=set(data.returned_product_ids), now=now,
         )  # fmt: skip
     return Response(refund_view(asked), status_code=201 if asked.asked_at == now else 200)
-
-
-# ── The clerk ───────────────────────────────────────────────────────────────────────────────────
-
-
-@get("/hoan-tien", guards=[auth.clerk], include_in_schema=False)
-async def doubts_page(
-    database: NamedDependency[Database],
-    viewer: NamedDependency[Viewer],
-    now: NamedDependency[datetime],
-) -> Template:
-    """Refunds that have not ended or have a problem, every dispute of half a year, and payments no
-    acquirer could tell about.
-    """
-    async with database.as_system() as db:
-        found = await payments.refunds_open(db)
-        attempts = await acquired.attempts_in_doubt(db, now=now)
-        disputes = await payments.disputes(db, since=now - DISPUTES_SHOWN)
-        loose = await payments.loose_disputes(db, since=now - DISPUTES_SHOWN)
-        owners = [one.owner_id for one in (*found, *disputes)]
-        rows = await db.execute(_VENDORS, {"ids": owners})
-        names = {row[0]: row[1] for row in rows}
-        await people.log_read(db, viewer, "refund", list(names), "hoàn tiền", now=now)
-    shown = sorted(
-        (one for one in found if one.road != "dispute"),
-        key=lambda one: (not one.problem, one.asked_at),
-    )
-    context = {
-        "refunds": shown,
-        "disputes": disputes,
-        "loose": loose,
-        "names": names,
-        "attempts": attempts,
-        "why": WHY,
-    }
-    return Template("refunds_open.html", context=context)
-
-
-@post("/hoan-tien/{refund_id:uuid}/da-xem", guards=[auth.clerk], include_in_schema=False,
-      status_code=303)  # fmt: skip
-async def looked_at(
-    refund_id: FromPath[UUID],
-    database: NamedDependency[Database],
-    now: NamedDependency[datetime],
-) -> Redirect:
-    """A person looked at a problem: the refund goes on, the acquirer is asked again."""
-    async with database.as_system() as db:
-        await payments.note_problem(db, refund_id, "", now=now)
-    return Redirect("/hoan-tien", status_code=303)
 
 
 async def _sale(db: AsyncSession, sale_id: UUID, stall_id: UUID | None = None) -> SaleRow:
@@ -394,6 +374,10 @@ def _transfer_code(refund: RefundRequest) -> str:
     return qr.qr_svg(written)
 
 
+def _unit_of(sold: catalog.Sold) -> str:
+    return catalog.unit(sold.unit).name_vi
+
+
 def _id(given: str) -> UUID:
     try:
         return UUID(given)
@@ -409,6 +393,4 @@ routers: list[Any] = [
     act,
     sale_refunds,
     ask_refund,
-    doubts_page,
-    looked_at,
 ]

@@ -81,10 +81,15 @@ export class Goods extends EventTarget {
     this.#show();
   }
 
+  /** What is left may have changed; goods that nobody counts have not. */
+  refresh() {
+    if (this.goods.some((good) => good.left !== null)) this.load();
+  }
+
   #tap(event) {
     const id = event.target.closest("[data-id]")?.dataset.id;
     const good = this.goods.find((one) => one.product_id === id);
-    if (!good) return;
+    if (!good || (good.is_sold_out && !this.lines.has(id))) return;
     if (good.step !== "1" || this.lines.has(id)) this.#ask(good);
     else this.#set(good, 10, good.price_vnd);
   }
@@ -200,6 +205,16 @@ export class Goods extends EventTarget {
     const price = document.createElement("small");
     price.textContent = `${grouped(good.price_vnd)}/${good.unit}`;
     tile.append(picture, name, price);
+    if (good.is_sold_out) {
+      tile.classList.add("sold-out");
+      tile.setAttribute("aria-disabled", "true");
+    }
+    if (good.is_sold_out || good.left) {
+      const left = document.createElement("small");
+      left.className = "left";
+      left.textContent = good.is_sold_out ? t("Hết hàng") : t("còn {left}", { left: good.left.replace(".", ",") });
+      price.before(left);
+    }
     if (line) {
       const many = document.createElement("b");
       many.className = "many";

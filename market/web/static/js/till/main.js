@@ -124,6 +124,7 @@ function open(sale) {
 }
 
 function refused(problem) {
+  goods.refresh();
   if (problem.status !== 401) warn(problem.title || t("Chưa ghi được lần bán này."), true);
 }
 
@@ -211,6 +212,7 @@ line.addEventListener("money", async ({ detail: money }) => {
   const paid = ["settled", "over", "stand", "cash"].includes(money.outcome);
   const news = { sale_id: money.sale_id, received_vnd: money.received_vnd, missing_vnd: money.missing_vnd, ...(paid ? { state: "paid" } : money.outcome === "short" ? { state: "partial" } : {}) };
   await sales.update(news);
+  goods.refresh();
   if (shown?.sale_id !== money.sale_id) return;
   shown.view = { ...shown.view, ...news };
   if (paid) go("keypad");
@@ -220,6 +222,7 @@ line.addEventListener("money", async ({ detail: money }) => {
 line.addEventListener("sale", async ({ detail: view }) => {
   if (view.state === "paid") today.refresh(); // cash, which is told as a sale and not as money heard
   await sales.update(view);
+  goods.refresh();
   if (shown?.sale_id !== view.sale_id) return;
   if (view.state === "expired") {
     go("keypad");
@@ -234,6 +237,7 @@ heard.addEventListener("close", () => today.refresh());
 
 sales.addEventListener("sent", ({ detail: sale }) => {
   today.refresh();
+  goods.refresh();
   if (shown?.sale_id === sale.sale_id) {
     shown = sale;
     showQR();
