@@ -12,8 +12,8 @@ import tomllib
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from functools import cache
+from datetime import UTC, date, datetime, time
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from payments.ledger.transfer import TRANSFER_VND_MAX
@@ -79,19 +79,16 @@ def read(raw: bytes, account_no: str = "") -> Statement:
         raise FormatUnknown(
             "No line names the columns of a known bank.", f"Known are: {known}.", line=1
         )
-    place, form = found
-    columns = {_key(name): index for index, name in enumerate(rows[place][1])}
+    place, columns = found
     lines_found = [
         line
         for number, cells in rows[place + 1 :]
-        if (line := _line(form, columns, cells, number)) is not None
+        if (line := _line(columns, cells, number)) is not None
     ]
     own = account_no or _account_above(rows[:place])
-    if form.account:
-        own = own or next(
-            (cells[columns[_key(form.account)]] for _, cells in rows[place + 1 :] if cells), ""
-        )
-    return Statement.of(f"csv:{form.name}", own, numbered(lines_found))
+    if columns.account >= 0:
+        own = own or next((cells[columns.account] for _, cells in rows[place + 1 :] if cells), "")
+    return Statement.of(f"csv:{columns.form.name}", own, numbered(lines_found))
 
 
 def decoded(raw: bytes) -> str:
@@ -113,6 +110,12 @@ def _cells(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         for cells in reader:
+            if any("\n" in cell and _swallows(cell, delimiter) for cell in cells):
+                raise RecordCell(
+                    "A quotation mark is opened and never closed: lines are lost in it.",
+                    "Export the file again, or take the mark away.",
+                    line=reader.line_num,
+                )
             yield reader.line_num, cells
     except csv.Error as wrong:
         raise RecordCell(
@@ -120,57 +123,101 @@ def _cells(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         ) from wrong
 
 
-def _header(rows: list[tuple[int, list[str]]]) -> tuple[int, CSVFormat] | None:
+def _swallows(cell: str, delimiter: str) -> bool:
+    """Whether a cell of several lines holds what must be lines of the statement."""
+    return any(line.count(delimiter) >= 3 for line in cell.splitlines()[1:])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Columns:
+    """Where the columns of a form stand in one file; -1 for one that the form has not."""
+
+    form: CSVFormat
+    when: int
+    reference: int
+    memo: int
+    debit: int
+    credit: int
+    amount: int
+    account: int
+
+    @property
+    def last(self) -> int:
+        """The last one that every line must reach."""
+        return max(self.when, self.reference, self.memo, self.debit, self.credit, self.amount)
+
+
+def _header(rows: list[tuple[int, list[str]]]) -> tuple[int, _Columns] | None:
     for place, (_, cells) in enumerate(rows[:HEADER_LINES_MAX]):
-        keys = {_key(cell) for cell in cells if cell}
-        fitting = [form for form in formats() if form.needed <= keys]
+        places = _places(cells)
+        fitting = [form for form in formats() if form.needed <= places.keys()]
         if fitting:
-            return place, max(fitting, key=lambda form: (len(form.needed), form.valid_from))
+            form = max(fitting, key=lambda form: (len(form.needed), form.valid_from))
+            names = ("when", "reference", "memo", "debit", "credit", "amount", "account")
+            found = {name: places.get(_key(getattr(form, name)), -1) for name in names}
+            return place, _Columns(form=form, **found)
     return None
 
 
-def _line(
-    form: CSVFormat, columns: dict[str, int], cells: list[str], number: int
-) -> BankLine | None:
+def _places(cells: list[str]) -> dict[str, int]:
+    """Where each name stands. Of “Số tham chiếu / Reference no.” the first part is a name too."""
+    places = {_key(cell): index for index, cell in enumerate(cells) if cell}
+    for index, cell in enumerate(cells):
+        first = _key(re.split(r"[/(\[\n]", cell)[0])
+        if first:
+            places.setdefault(first, index)
+    return places
+
+
+def _line(columns: _Columns, cells: list[str], number: int) -> BankLine | None:
     """A line of the statement; None for what stands around them."""
-
-    def cell(name: str) -> str:
-        place = columns[_key(name)] if name else -1
-        return cells[place] if 0 <= place < len(cells) else ""
-
-    when = cell(form.when)
+    when = cells[columns.when] if columns.when < len(cells) else ""
     if not when or not when[0].isdigit():
         return None
-    if len(cells) <= max(columns[key] for key in form.needed):
+    if len(cells) <= columns.last:
         raise RecordCut("The line stops half way.", "Export the file again.", line=number)
-    at = _instant(when, form.when_form, number)
-    if form.amount:
-        amount_vnd = _vnd(cell(form.amount), number)
+    at = _instant(when, columns.form.when_form)
+    if at is None:
+        raise RecordCell(
+            f"“{when[:25]}” is no date of the form {columns.form.when_form}.",
+            "Export the file again.", line=number,
+        )  # fmt: skip
+    if columns.amount >= 0:
+        amount_vnd = _vnd(cells[columns.amount], number)
     else:
-        amount_vnd = _vnd(cell(form.credit), number) - abs(_vnd(cell(form.debit), number))
+        came, went = _vnd(cells[columns.credit], number), _vnd(cells[columns.debit], number)
+        amount_vnd = came - abs(went)
     if amount_vnd == 0:
         return None
     return BankLine(
         line=number,
         occurred_at=at,
         has_time=":" in when,
-        reference=cell(form.reference),
+        reference=cells[columns.reference],
         amount_vnd=amount_vnd,
-        memo=cell(form.memo),
+        memo=cells[columns.memo],
     )
 
 
-def _instant(text: str, form: str, number: int) -> datetime:
+@lru_cache(maxsize=4_096)
+def _instant(text: str, form: str) -> datetime | None:
+    """When a line was booked; None where `text` is no date of that form.
+
+    The signs between the numbers, the time behind the day and its seconds are as the bank or a
+    spreadsheet likes; a year in front is read as ISO whatever the form.
+    """
     try:
-        if form == "iso":
+        if form == "iso" or text[4:5] == "-":
             at = datetime.fromisoformat(text)
         else:
-            shape = form if ":" in text or ":" not in form else form.split(" ")[0]
-            at = datetime.strptime(text, shape)  # noqa: DTZ007 - the zone follows
+            day, _, clock = text.partition(" ")
+            shape = form.partition(" ")[0].replace("-", "/")
+            of_day = datetime.strptime(re.sub("[-.]", "/", day), shape)  # noqa: DTZ007
+            clock = clock.strip()
+            padded = f"0{clock}" if clock[1:2] == ":" else clock or "00:00"
+            at = datetime.combine(of_day, time.fromisoformat(padded))
     except ValueError:
-        raise RecordCell(
-            f"“{text[:25]}” is no date of the form {form}.", "Export the file again.", line=number
-        ) from None
+        return None
     return (at if at.tzinfo else at.replace(tzinfo=VIETNAM)).astimezone(UTC)
 
 

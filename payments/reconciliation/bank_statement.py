@@ -5,7 +5,8 @@ that gives days without a time is compared by the day.
 """
 
 import hashlib
-from collections import defaultdict
+from bisect import bisect_left, bisect_right
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -70,7 +71,8 @@ def read_statement(raw: bytes, account_no: str = "") -> Statement:
     if not raw.strip():
         raise RecordEmpty("The file is empty.", "Export it again.")
     require_text(raw)
-    head = raw[:4_000].decode("utf-8", "replace")
+    is_wide = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
+    head = raw[:4_000].decode("utf-16" if is_wide else "utf-8", "replace")
     if camt053.is_camt053(head):
         return camt053.read(raw)
     if mt940.is_mt940(head):
@@ -119,13 +121,10 @@ def _left(
     lines: Sequence[BankLine], ours: Sequence[OurMovement], used: set[UUID]
 ) -> list[Difference]:
     """Lines whose reference nobody told us: by amount and time, each of ours once."""
-    waiting: dict[int, list[OurMovement]] = defaultdict(list)
-    for one in ours:
-        if one.id not in used:
-            waiting[one.amount_vnd].append(one)
+    waiting = _Waiting(ours, used)
     alone = []
     for line in lines:
-        near = _near(line, [one for one in waiting[line.amount_vnd] if one.id not in used])
+        near = waiting.near(line)
         if near is None:
             alone.append(_difference(Class.MISSING_LOCAL, line, None))
         else:
@@ -133,14 +132,48 @@ def _left(
     return alone
 
 
-def _near(line: BankLine, fitting: Sequence[OurMovement]) -> OurMovement | None:
-    """Of ours of the same amount the one of about that time; of that day, where none is given."""
-    if line.has_time:
-        near = [one for one in fitting if abs(one.occurred_at - line.occurred_at) <= NEAR]
-    else:
-        near = [one for one in fitting if one.day == line.day]
-    same_text = [one for one in near if _letters(one.memo) == _letters(line.memo)]
-    return next(iter(same_text or near), None)
+class _Waiting:
+    """Ours that no line has taken yet, by amount and time, or by amount and day."""
+
+    def __init__(self, ours: Sequence[OurMovement], used: set[UUID]) -> None:
+        self._used = used
+        self._by_time: dict[int, list[OurMovement]] = defaultdict(list)
+        self._by_day: dict[tuple[int, date], deque[OurMovement]] = defaultdict(deque)
+        self._by_text: dict[tuple[int, date, str], deque[OurMovement]] = defaultdict(deque)
+        for one in sorted(ours, key=_when):
+            if one.id not in used:
+                amount_vnd, day = one.amount_vnd, one.day
+                self._by_time[amount_vnd].append(one)
+                self._by_day[amount_vnd, day].append(one)
+                self._by_text[amount_vnd, day, _letters(one.memo)].append(one)
+
+    def near(self, line: BankLine) -> OurMovement | None:
+        """Of ours of the same amount the one of about that time; of that day, where none is given.
+
+        The one of the same text before any other.
+        """
+        if line.has_time:
+            return self._near_in_time(line)
+        same_text = self._first(self._by_text[line.amount_vnd, line.day, _letters(line.memo)])
+        return same_text or self._first(self._by_day[line.amount_vnd, line.day])
+
+    def _near_in_time(self, line: BankLine) -> OurMovement | None:
+        fitting = self._by_time[line.amount_vnd]
+        start = bisect_left(fitting, line.occurred_at - NEAR, key=_when)
+        end = bisect_right(fitting, line.occurred_at + NEAR, key=_when)
+        near = [one for one in fitting[start:end] if one.id not in self._used]
+        text = _letters(line.memo)
+        same_text = (one for one in near if _letters(one.memo) == text)
+        return next(same_text, near[0] if near else None)
+
+    def _first(self, listed: deque[OurMovement]) -> OurMovement | None:
+        while listed and listed[0].id in self._used:
+            listed.popleft()
+        return listed[0] if listed else None
+
+
+def _when(one: OurMovement) -> datetime:
+    return one.occurred_at
 
 
 def _letters(memo: str) -> str:

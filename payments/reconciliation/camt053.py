@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from lxml import etree
 
 from payments.ledger.transfer import TRANSFER_VND_MAX
@@ -19,6 +20,15 @@ from payments.reconciliation.statement import VIETNAM, BankLine, Statement, numb
 
 _AMOUNT = re.compile(r"([0-9]{1,18})(\.0+)?", re.ASCII)
 _BOOKED = ("BOOK", "")
+_REFERENCES = (
+    ("AcctSvcrRef",),
+    ("NtryDtls", "TxDtls", "Refs", "AcctSvcrRef"),
+    ("NtryDtls", "TxDtls", "Refs", "TxId"),
+    ("NtryDtls", "TxDtls", "Refs", "EndToEndId"),
+    ("NtryRef",),
+)
+_WORTH = ((), ("AmtDtls", "TxAmt"))
+"""Which part of a transaction holds its amount, by the version of the form."""
 
 
 def is_camt053(text: str) -> bool:
@@ -57,7 +67,7 @@ def read(raw: bytes) -> Statement:
             f"The file has {len(accounts)} accounts.", "One file has one account: split it.", line=1
         )
     lines = [line for one in statements for entry in _children(one, "Ntry")
-             if (line := _entry(entry)) is not None]  # fmt: skip
+             for line in _entry(entry)]  # fmt: skip
     opening, closing = _balance(statements[0], "OPBD"), _balance(statements[-1], "CLBD")
     if opening is not None and closing is not None:
         moved = sum(line.amount_vnd for line in lines)
@@ -71,10 +81,11 @@ def read(raw: bytes) -> Statement:
     )
 
 
-def _entry(entry: Any) -> BankLine | None:
+def _entry(entry: Any) -> Iterator[BankLine]:
+    """The movement of an entry, or those of a batch that tells of each; none if it is not booked."""
     status = _text(entry, "Sts", "Cd") or _text(entry, "Sts")
     if status not in _BOOKED:
-        return None
+        return
     amount_vnd = _vnd(entry)
     sign = _text(entry, "CdtDbtInd")
     if sign not in ("CRDT", "DBIT"):
@@ -82,25 +93,51 @@ def _entry(entry: Any) -> BankLine | None:
             "An entry is neither credit nor debit.", "Ask the bank for it again.",
             line=entry.sourceline,
         )  # fmt: skip
-    instant = _text(entry, "BookgDt", "DtTm") or _text(entry, "BookgDt", "Dt")
-    references = (
-        ("AcctSvcrRef",),
-        ("NtryDtls", "TxDtls", "Refs", "AcctSvcrRef"),
-        ("NtryDtls", "TxDtls", "Refs", "TxId"),
-        ("NtryDtls", "TxDtls", "Refs", "EndToEndId"),
-        ("NtryRef",),
-    )
-    reference = next((found for path in references if (found := _text(entry, *path))), "")
-    memo = " ".join(one.text or "" for one in _all(entry, "Ustrd")) or _text(entry, "AddtlNtryInf")
-    return BankLine(
+    days = (("BookgDt", "DtTm"), ("BookgDt", "Dt"), ("ValDt", "DtTm"), ("ValDt", "Dt"))
+    instant = next((found for path in days if (found := _text(entry, *path))), "")
+    whole = BankLine(
         line=entry.sourceline,
         occurred_at=_instant(instant, entry.sourceline),
         has_time="T" in instant,
-        reference="" if reference == "NOTPROVIDED" else reference,
+        reference=_reference(entry, *_REFERENCES),
         amount_vnd=amount_vnd if sign == "CRDT" else -amount_vnd,
-        memo=" ".join(memo.split()),
-        is_reversal=_text(entry, "RvslInd") == "true",
+        memo=_memo(entry) or " ".join(_text(entry, "AddtlNtryInf").split()),
+        is_reversal=_text(entry, "RvslInd") in ("true", "1"),
     )
+    parts = list(_parts(entry, whole))
+    yield from parts if sum(one.amount_vnd for one in parts) == whole.amount_vnd else (whole,)
+
+
+def _parts(entry: Any, whole: BankLine) -> Iterator[BankLine]:
+    """The movements of a batch; none where it does not say what each is worth."""
+    told = [one for details in _children(entry, "NtryDtls") for one in _children(details, "TxDtls")]
+    worth = [_worth(one) for one in told]
+    if len(told) < 2 or None in worth:
+        return
+    for one, priced in zip(told, worth, strict=True):
+        amount_vnd = _vnd(priced)
+        yield msgspec.structs.replace(
+            whole,
+            line=one.sourceline,
+            reference=_reference(one, *(path[2:] for path in _REFERENCES if len(path) > 2)),
+            amount_vnd=amount_vnd if whole.amount_vnd > 0 else -amount_vnd,
+            memo=_memo(one),
+        )
+
+
+def _worth(transaction: Any) -> Any:
+    """The part of a transaction that holds its amount; None where it says none."""
+    places = (_at(transaction, *path) for path in _WORTH)
+    return next((one for one in places if one is not None and _at(one, "Amt") is not None), None)
+
+
+def _reference(owner: Any, *paths: tuple[str, ...]) -> str:
+    found = (_text(owner, *path) for path in paths)
+    return next((one for one in found if one and one != "NOTPROVIDED"), "")
+
+
+def _memo(owner: Any) -> str:
+    return " ".join(" ".join(one.text or "" for one in _all(owner, "Ustrd")).split())
 
 
 def _vnd(owner: Any) -> int:
@@ -135,7 +172,7 @@ def _account(statement: Any) -> str:
 
 def _instant(text: str, line: int) -> datetime:
     try:
-        at = datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text if "T" in text else text[:10])  # a day may carry a zone
     except ValueError:
         raise RecordCell(
             f"“{text[:25]}” is no date.", "Ask the bank for it again.", line=line
@@ -156,8 +193,13 @@ def _name(element: Any) -> str:
 
 
 def _text(element: Any, *path: str) -> str:
+    found = _at(element, *path)
+    return "" if found is None else (found.text or "").strip()
+
+
+def _at(element: Any, *path: str) -> Any:
     for name in path:
         element = next(_children(element, name), None)
         if element is None:
-            return ""
-    return (element.text or "").strip()
+            return None
+    return element

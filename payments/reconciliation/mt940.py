@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 
+import msgspec
+
 from payments.ledger.transfer import TRANSFER_VND_MAX
 from payments.reconciliation.errors import (
     RecordAmount,
@@ -19,10 +21,12 @@ from payments.reconciliation.errors import (
 from payments.reconciliation.statement import VIETNAM, BankLine, Statement, numbered
 
 _TAG = re.compile(r":(\d\d[A-Z]?):(.*)", re.DOTALL)
-_BALANCE = re.compile(r"([CD])(\d{6})([A-Z]{3})([0-9]+,[0-9]{0,2})", re.ASCII)
+_AMOUNT = r"([0-9]+(?:[.,][0-9]{0,2})?)"
+"""The standard has a comma always; some banks write a point, or nothing at all."""
+_BALANCE = re.compile(rf"([CD])(\d{{6}})([A-Z]{{3}}){_AMOUNT}", re.ASCII)
 _LINE = re.compile(
-    r"(\d{6})(\d{4})?(R?[CD])([A-Z])?([0-9]+,[0-9]{0,2})([A-Z][A-Z0-9]{3})"
-    r"([^\n]{0,16}?)(?://([^\n]{1,16}))?(?:\n(.*))?",
+    rf"(\d{{6}})(\d{{4}})?(R?[CD])([A-Z])?{_AMOUNT}([A-Z][A-Z0-9]{{3}})"
+    r"([^\n]{0,35}?)(?://([^\n]{1,35}))?(?:\n(.*))?",
     re.ASCII | re.DOTALL,
 )
 
@@ -30,7 +34,7 @@ _LINE = re.compile(
 def is_mt940(text: str) -> bool:
     """Whether a text is such a statement."""
     head = text[:4_000]
-    return ":20:" in head and ":25:" in head and ":60" in head
+    return ":20:" in head and (":25:" in head or ":25P:" in head) and ":60" in head
 
 
 def read(text: str) -> Statement:
@@ -42,9 +46,10 @@ def read(text: str) -> Statement:
     opening: int | None = None
     closing: int | None = None
     running = 0
+    before = ""
     for tag, value, number in _fields(text):
-        if tag == "25":
-            found = value.strip().rpartition("/")[2].split()[0] if value.strip() else ""
+        if tag in ("25", "25P"):
+            found = _account(value)
             if account_no and found != account_no:
                 raise RecordCell(
                     f"A second account {found}.", "One file has one account: split it.", line=number
@@ -52,20 +57,19 @@ def read(text: str) -> Statement:
             account_no = found
         elif tag in ("60F", "60M"):
             running = _balance(value, number)
+            told = f"A page closes with {closing} đ, the next opens with {running} đ."
+            _require_equal(running, running if closing is None else closing, told, number)
             opening = running if opening is None else opening
         elif tag == "61":
             lines.append(_line(value, number))
             running += lines[-1].amount_vnd
-        elif tag == "86" and lines and not lines[-1].memo:
+        elif tag == "86" and before == "61":  # behind a balance it is about the whole statement
             lines[-1] = _with_memo(lines[-1], value)
         elif tag in ("62F", "62M"):
             closing = _balance(value, number)
-            if closing != running:
-                raise RecordSum(
-                    f"The lines lead to {running} đ, the closing balance is {closing} đ.",
-                    "Lines are missing: ask the bank for the statement again.",
-                    line=number,
-                )
+            told = f"The lines lead to {running} đ, the closing balance is {closing} đ."
+            _require_equal(running, closing, told, number)
+        before = tag
     if opening is not None and closing is None:
         raise RecordCut(
             "There is no closing balance.", "The file was cut: ask the bank for it again.",
@@ -92,6 +96,20 @@ def _fields(text: str) -> Iterator[tuple[str, str, int]]:
         yield tag, value.rstrip("\n"), start
 
 
+def _require_equal(one: int, other: int, told: str, number: int) -> None:
+    if one != other:
+        raise RecordSum(
+            told, "Lines are missing: ask the bank for the statement again.", line=number
+        )
+
+
+def _account(value: str) -> str:
+    """The number alone: banks write their own code in front of it, and the currency behind it."""
+    first = value.split()[0] if value.strip() else ""
+    number = first.rpartition("/")[2]
+    return number.removesuffix("VND") or number
+
+
 def _balance(value: str, number: int) -> int:
     found = _BALANCE.match(value.strip())
     if found is None:
@@ -115,7 +133,7 @@ def _line(value: str, number: int) -> BankLine:
         occurred_at=datetime.combine(_day(booked, number), time.min, VIETNAM).astimezone(UTC),
         reference=(bank or own).strip(),
         amount_vnd=amount_vnd if comes_in else -amount_vnd,
-        memo=(more or "").strip() if not bank else "",
+        memo=" ".join((more or "").split()),
         is_reversal=sign.startswith("R"),
     )
 
@@ -130,15 +148,7 @@ def _with_memo(line: BankLine, value: str) -> BankLine:
             if "20" <= code <= "29" or "60" <= code <= "63"
         )
         value = "".join(kept)
-    return BankLine(
-        line=line.line,
-        occurred_at=line.occurred_at,
-        has_time=line.has_time,
-        reference=line.reference,
-        amount_vnd=line.amount_vnd,
-        memo=" ".join(value.split()),
-        is_reversal=line.is_reversal,
-    )
+    return msgspec.structs.replace(line, memo=" ".join(value.split()) or line.memo)
 
 
 def _day(text: str, number: int) -> date:
@@ -151,7 +161,7 @@ def _day(text: str, number: int) -> date:
 
 
 def _vnd(text: str, number: int) -> int:
-    whole, _, part = text.partition(",")
+    whole, _, part = text.replace(".", ",").partition(",")
     if part.strip("0") or int(whole) > TRANSFER_VND_MAX:
         raise RecordAmount(
             f"“{text}” is no amount in whole đồng.", "Ask the bank for it again.", line=number

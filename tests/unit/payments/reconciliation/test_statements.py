@@ -1,12 +1,16 @@
 """Bank statements in the forms banks write them."""
 
+import time
 from datetime import UTC, date, datetime
 
 import pytest
 
+from market import ids
 from payments.reconciliation import errors
 from payments.reconciliation.bank_csv import formats
-from payments.reconciliation.bank_statement import read_statement
+from payments.reconciliation.bank_statement import OurMovement, compare_lines, read_statement
+from payments.reconciliation.classes import Class
+from payments.reconciliation.statement import VIETNAM, BankLine
 
 MT940 = """{1:F01BFTVVNVXAXXX0000000000}{2:I940BFTVVNVXXXXXN}{4:
 :20:ST261122
@@ -109,6 +113,169 @@ def test_lines_without_a_reference_get_one_that_stays_the_same():
 
     assert movements(raw) == movements(raw)
     assert movements(raw)[0][0] == "20261122/50000/1"
+
+
+def first(text: str) -> BankLine:
+    return read_statement(text.encode(), "0071000888999").lines[0]
+
+
+@pytest.mark.parametrize(
+    ("when", "local"),
+    [
+        ("22/11/2026 10:15:07", "2026-11-22T10:15:07"),
+        ("22/11/2026 9:05", "2026-11-22T09:05:00"),
+        ("2026-11-22", "2026-11-22T00:00:00"),
+        ("22-11-2026", "2026-11-22T00:00:00"),
+        ("2.11.2026", "2026-11-02T00:00:00"),
+        ("22/11/2026 23:59:58", "2026-11-22T23:59:58"),
+    ],
+)
+def test_a_day_is_read_however_a_bank_or_a_spreadsheet_writes_it(when, local):
+    line = first(VCB.replace("22/11/2026;FT26327001", f"{when};FT26327001"))
+
+    assert line.occurred_at.astimezone(VIETNAM).replace(tzinfo=None).isoformat() == local
+    assert line.has_time == (":" in when)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Ngày giao dịch/ Transaction date;Số tham chiếu/ Reference;Số tiền ghi nợ/ Debit;"
+        "Số tiền ghi có/ Credit;Mô tả/ Description",
+        '"Ngày giao dịch\nDate";"Số tham chiếu\nRef.";"Số tiền ghi nợ (VND)";"Số tiền ghi có (VND)";Mô tả',
+        "NGÀY GIAO DỊCH;SỐ THAM CHIẾU;SỐ TIỀN GHI NỢ;SỐ TIỀN GHI CÓ;MÔ TẢ",
+    ],
+)  # fmt: skip
+def test_a_header_in_two_languages_is_known_by_the_first(header):
+    text = VCB.replace("Ngày giao dịch;Số tham chiếu;Số tiền ghi nợ;Số tiền ghi có;Mô tả", header)
+
+    assert first(text).reference == "FT26327001"
+
+
+def test_a_quotation_mark_that_is_never_closed_hides_no_lines():
+    text = VCB.replace(";CHOK7M2QX", ';"Lan') + '22/11/2026;FT26327003;;5.000;"x" y\n'
+
+    with pytest.raises(errors.RecordCell, match="never closed"):
+        read_statement(text.encode())
+
+
+def test_a_long_statement_reads_in_about_the_time_of_its_lines():
+    text = VCB + "".join(f"22/11/2026;FT{n};;50.000;Ban hang {n}\n" for n in range(20_000))
+
+    started = time.process_time()
+    found = read_statement(text.encode())
+
+    assert len(found.lines) == 20_002
+    assert time.process_time() - started < 4
+
+
+@pytest.mark.parametrize(
+    ("change", "by"),
+    [
+        ("//FT26327001", "//MBVCB.1234567890.123456"),
+        ("NONREF//", "MBVCB.1234567890.123456//"),
+        ("C50000,NTRF", "C50000.00NTRF"),
+        ("C50000,NTRF", "C50000NTRF"),
+        ("//FT26327001", "//FT26327001\nTHEIR OWN WORDS"),
+        (":25:BFTVVNVX/0071000888999", ":25P:0071000888999\nBFTVVNVX"),
+        (":25:BFTVVNVX/0071000888999", ":25:0071000888999VND"),
+    ],
+)
+def test_an_mt940_statement_reads_with_the_liberties_banks_take(change, by):
+    found = read_statement(MT940.replace(change, by).encode())
+
+    assert found.account_no == "0071000888999"
+    assert found.lines[0].amount_vnd == 50_000
+    assert found.lines[0].memo == "CHOK7M2QX NGUYEN VAN A chuyen tien"
+
+
+def test_the_banks_closing_words_are_no_memo_of_the_last_line():
+    text = MT940.replace(":86:?20Tra tien ha?21ng\n", "").replace("-}", ":86:Phi thang 11\n-}")
+
+    assert read_statement(text.encode()).lines[-1].memo == ""
+
+
+def test_a_page_that_is_missing_between_two_is_noticed():
+    later = MT940.replace("1000000,", "9000000,").replace("1030000,", "9030000,")
+
+    with pytest.raises(errors.RecordSum, match="next opens"):
+        read_statement((MT940 + later).encode())
+
+
+def test_a_camt_batch_is_the_transfers_it_tells_of():
+    two = (
+        "<NtryDtls><TxDtls><Refs><AcctSvcrRef>FT1</AcctSvcrRef></Refs>"
+        '<Amt Ccy="VND">20000</Amt></TxDtls>'
+        '<TxDtls><Refs><AcctSvcrRef>FT2</AcctSvcrRef></Refs><AmtDtls><TxAmt><Amt Ccy="VND">30000'
+        "</Amt></TxAmt></AmtDtls>"
+    )
+    text = CAMT.replace("<NtryDtls><TxDtls>", two, 1)
+
+    assert movements(text.encode()) == [("FT1", 20_000), ("FT2", 30_000)]
+
+
+def test_a_camt_batch_that_does_not_add_up_stays_one_entry():
+    two = '<NtryDtls><TxDtls><Amt Ccy="VND">20000</Amt></TxDtls><TxDtls><Amt Ccy="VND">1</Amt>'
+    text = CAMT.replace("<NtryDtls><TxDtls>", two, 1)
+
+    assert movements(text.encode()) == [("FT26327001", 50_000)]
+
+
+@pytest.mark.parametrize(
+    "day",
+    [
+        "<BookgDt><Dt>2026-11-22+07:00</Dt></BookgDt>",
+        "<BookgDt><Dt>2026-11-22Z</Dt></BookgDt>",
+        "<ValDt><Dt>2026-11-22</Dt></ValDt>",
+    ],
+)
+def test_a_camt_day_may_carry_a_zone_or_be_the_value_date(day):
+    text = CAMT.replace("<BookgDt><DtTm>2026-11-22T10:15:00+07:00</DtTm></BookgDt>", day)
+
+    assert first(text).day == date(2026, 11, 22)
+
+
+def test_a_camt_statement_in_utf_16_reads():
+    text = CAMT.replace("UTF-8", "UTF-16")
+
+    assert movements(text.encode("utf-16")) == [("FT26327001", 50_000)]
+
+
+def our(amount_vnd: int, memo: str, at: datetime) -> OurMovement:
+    return OurMovement(
+        id=ids.new(), owner_id=None, reference="", provider_id=f"sepay-{memo}",
+        amount_vnd=amount_vnd, memo=memo, occurred_at=at,
+    )  # fmt: skip
+
+
+def test_ten_thousand_equal_credits_without_references_pair_quickly_and_by_their_text():
+    noon = datetime(2026, 11, 22, 5, tzinfo=UTC)
+    lines = "".join(f"22/11/2026;;;50.000;Ban {n}\n" for n in range(10_000))
+    statement = read_statement((VCB[: VCB.index("22/11/2026")] + lines).encode())
+    ours = [our(50_000, f"Ban {n}", noon) for n in reversed(range(10_000))]
+
+    started = time.process_time()
+    matched, differences = compare_lines(statement, ours)
+
+    assert (matched, differences) == (10_000, [])
+    assert time.process_time() - started < 4
+
+
+def test_a_line_with_a_time_takes_ours_of_two_minutes_around_and_across_midnight():
+    text = VCB.replace("22/11/2026;FT26327001", "22/11/2026 23:59:30;X1")
+    text = text.replace("22/11/2026;FT26327002", "22/11/2026 12:00:00;X2")
+    just_after = datetime(2026, 11, 22, 17, 1, tzinfo=UTC)
+    too_late = datetime(2026, 11, 22, 5, 2, 1, tzinfo=UTC)
+
+    matched, differences = compare_lines(
+        read_statement(text.encode()), [our(50_000, "", just_after), our(-20_000, "", too_late)]
+    )
+
+    assert matched == 1
+    assert sorted(one.class_ for one in differences) == [
+        Class.MISSING_LOCAL,
+        Class.MISSING_PROVIDER,
+    ]
 
 
 BOMB = """<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>
