@@ -1,13 +1,15 @@
 """When an invoice must be signed, sent, answered; counted in working days. Pure.
 
-Working days are Monday to Friday without holidays. The fixed holidays are shipped; those by the moon
-(Tết, the Hùng Kings) and days moved by the government come from the caller.
+Working days are Monday to Friday without holidays: those fixed in the calendar, and those announced year
+by year (Tết, the Hùng Kings, days in lieu, days moved). What is not announced yet is not counted, for the
+earlier deadline is the safe one; a caller who knows more may pass further holidays.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from enum import StrEnum
+from functools import cache
 
 from einvoice import rules
 
@@ -87,9 +89,30 @@ def working_days_after(on: date, count: int, holidays: Collection[date] = NO_HOL
 
 
 def is_working_day(day: date, holidays: Collection[date] = NO_HOLIDAYS) -> bool:
-    """Monday to Friday, no holiday."""
+    """Monday to Friday or a Saturday worked in lieu, no holiday. Source: Labour Code, Art. 111, 112."""
+    off, worked = _announced()
+    if day in holidays or day in off:
+        return False
     fixed = {(row["month"], row["day"]) for row in rules.table("holidays_fixed", day)}
-    return day.weekday() < 5 and day not in holidays and (day.month, day.day) not in fixed
+    return day in worked or (day.weekday() < 5 and (day.month, day.day) not in fixed)
+
+
+def working_day_from(day: date) -> date:
+    """The day itself, or the next working one: where a term that ends on a day off ends.
+
+    Source: Civil Code 91/2015/QH13, Art. 148.5.
+    """
+    return day if is_working_day(day) else working_days_after(day, 1)
+
+
+@cache
+def _announced() -> tuple[frozenset[date], frozenset[date]]:
+    """Days off and Saturdays worked, of the rows that are settled."""
+    rows = [row for row in rules.shipped("holidays")["day"] if row.get("is_settled", True)]
+    off = [day for row in rows if not row.get("is_worked") for day in row["days"]]
+    return frozenset(off), frozenset(
+        day for row in rows if row.get("is_worked") for day in row["days"]
+    )
 
 
 def issue_on(ownership_passes: datetime, paid_at: datetime | None, *, is_service: bool) -> date:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from einvoice import rules
+from einvoice.deadlines import working_day_from
 from einvoice.household import TaxMethod
 
 
@@ -20,7 +21,13 @@ class Filing:
     period: str
     """12/2026, 3/2026 (a quarter) or 2026, as the forms write periods."""
     due_on: date
+    """As the decree names it, the day to keep to."""
     source: str
+
+    @property
+    def ends_on(self) -> date:
+        """The day the term ends: the next working day where `due_on` is a day off."""
+        return working_day_from(self.due_on)
 
 
 def filings(

@@ -397,7 +397,7 @@ def _signed_on(sheet: Sheet, sealed: Sealed, head: _Head) -> None:
         return
     if signed_on > due:
         sheet.doubt("signature.NBan.late", f"Ký ngày {signed_on:%d/%m/%Y}, muộn hơn hạn "
-                    f"{due:%d/%m/%Y} (ngày làm việc tiếp theo ngày lập; chưa trừ nghỉ Tết).",
+                    f"{due:%d/%m/%Y} (ngày làm việc tiếp theo ngày lập).",
                     "DSCKS/NBan", source="D254 Phụ lục mục 7")  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from einvoice import deadlines
+from einvoice import deadlines, rules
 from einvoice.deadlines import Event, deadline
 from einvoice.errors import RuleUnknown
 
@@ -34,7 +34,7 @@ def test_an_event_of_a_friday_is_due(event, due_on, article):
 
 
 def test_holidays_are_no_working_days():
-    """31 December 2026 is a Thursday; 1 January is shipped, Tết comes from the caller."""
+    """31 December 2026 is a Thursday; what is not announced yet may come from the caller."""
     assert deadline(Event.ISSUED, date(2026, 12, 31)).due_on == date(2027, 1, 4)
     tet = {date(2027, 2, 5) + timedelta(days=n) for n in range(7)}
     assert deadline(Event.ISSUED, date(2027, 2, 4), tet).due_on == date(2027, 2, 12)
@@ -68,3 +68,44 @@ def test_goods_are_invoiced_when_they_pass_and_services_when_paid_first():
     assert deadlines.issue_on(passed, paid, is_service=False) == date(2026, 11, 23)
     assert deadlines.issue_on(passed, paid, is_service=True) == date(2026, 11, 21)
     assert deadlines.issue_on(passed, None, is_service=True) == date(2026, 11, 23)
+
+
+@pytest.mark.parametrize(
+    ("on", "due_on"),
+    [
+        (date(2025, 1, 24), date(2025, 2, 3)),  # Friday before Tết Ất Tỵ
+        (date(2025, 4, 4), date(2025, 4, 8)),  # the Hùng Kings on a Monday
+        (date(2025, 4, 25), date(2025, 4, 26)),  # a Saturday worked for 2 May
+        (date(2025, 4, 29), date(2025, 5, 5)),
+        (date(2026, 2, 13), date(2026, 2, 23)),  # Friday before Tết Bính Ngọ
+        (date(2026, 4, 24), date(2026, 4, 28)),  # Monday 27 April in lieu of a Sunday
+        (date(2026, 8, 28), date(2026, 9, 3)),  # 31 August moved, 1 and 2 September
+        (date(2027, 2, 4), date(2027, 2, 11)),  # Tết Đinh Mùi as far as it is sure
+        (date(2027, 4, 30), date(2027, 5, 4)),  # Monday 3 May in lieu of a Saturday
+    ],
+)
+def test_announced_days_off_are_no_working_days(on, due_on):
+    """Labour Code 45/2019/QH14, Art. 111.3 and 112, with the announcements of each year."""
+    assert deadlines.working_days_after(on, 1) == due_on
+
+
+def test_what_is_not_settled_does_not_move_a_deadline():
+    """Resolution 80-NQ/TW means 24 November to be a day off; no law that says so is known to us."""
+    monday, tuesday = date(2026, 11, 23), date(2026, 11, 24)
+
+    assert deadline(Event.ISSUED, monday).due_on == tuesday
+    assert deadline(Event.ISSUED, monday, {tuesday}).due_on == date(2026, 11, 25)
+
+
+def test_every_announced_day_has_a_source_and_those_off_are_not_weekends():
+    for row in rules.shipped("holidays")["day"]:
+        assert row["source"]
+        assert row["name"]
+        assert row["known_from"] <= min(row["days"])
+        assert all((day.weekday() > 4) == row.get("is_worked", False) for day in row["days"])
+
+
+def test_a_term_that_ends_on_a_day_off_ends_on_the_next_working_day():
+    """Civil Code 91/2015/QH13, Art. 148.5."""
+    assert deadlines.working_day_from(date(2027, 1, 31)) == date(2027, 2, 1)
+    assert deadlines.working_day_from(date(2026, 10, 30)) == date(2026, 10, 30)

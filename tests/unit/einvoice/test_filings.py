@@ -44,3 +44,10 @@ def test_over_fifty_billion_monthly_by_the_twentieth():
 
     assert len(found) == 12
     assert (found[0][2], found[-1][2]) == (date(2026, 2, 20), date(2027, 1, 20))
+
+
+def test_a_term_that_ends_on_a_sunday_ends_on_the_monday():
+    """Civil Code 91/2015/QH13, Art. 148.5: 31 January 2027 is a Sunday."""
+    (notice,) = filings(2026, (0, 0, 1, 1))
+
+    assert (notice.due_on, notice.ends_on) == (date(2027, 1, 31), date(2027, 2, 1))
