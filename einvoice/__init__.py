@@ -86,7 +86,7 @@ from einvoice.registration import (
     register,
     registration_of,
 )
-from einvoice.seal import SELLER, Sealed, sign, verify, write_signed
+from einvoice.seal import SELLER, Sealed, sign, verify, write_signed, write_signed_all
 from einvoice.series import CodeRange, letters_of_till, reserve_codes
 from einvoice.soap import Shape, SOAPAuthority
 from einvoice.standing import (
@@ -298,5 +298,6 @@ __all__ = [
     "verify",
     "write",
     "write_signed",
+    "write_signed_all",
     "xml_of",
 ]

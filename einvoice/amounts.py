@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 DIGITS = 60
 """Working precision: two 21-digit factors fit with room."""
 _EXACT = Context(prec=DIGITS)
+_multiply, _whole = _EXACT.multiply, Context(DIGITS, ROUND_HALF_UP).to_integral_value
 RATE = re.compile(r"(0%|5%|8%|10%|KCT|KKKNT|KHAC:[0-9]{1,2}(\.[0-9]{1,2})?%)")
 """VAT rate codes. KCT exempt, KKKNT not declared, KHAC another rate. Source: QĐ 1510/QĐ-TCT."""
 
@@ -21,8 +22,7 @@ def rounded(amount: Decimal | int) -> int:
 
 def line_amount_vnd(quantity: Decimal, unit_price_vnd: Decimal | int, discount_vnd: int = 0) -> int:
     """What one line costs: quantity × price rounded once, less the discount."""
-    product = _EXACT.multiply(quantity, Decimal(unit_price_vnd))
-    return int(product.to_integral_value(ROUND_HALF_UP)) - discount_vnd
+    return int(_whole(_multiply(quantity, unit_price_vnd))) - discount_vnd
 
 
 def vat_percent(rate: str) -> Decimal:

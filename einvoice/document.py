@@ -22,7 +22,7 @@ from einvoice.invoice import (
     Seller,
     Special,
 )
-from einvoice.markup import escaped, is_special, tag, text_tag
+from einvoice.markup import escaped, tag, text_tag
 from einvoice.reading import (
     BUYER,
     BUYER_AT_TILL,
@@ -161,24 +161,24 @@ def _party(name: str, party: Seller | Buyer, tags: dict[str, str], inside: set[s
 
 def _line(index: int, one: Line) -> str:
     """Written out by hand: half of an invoice is lines."""
-    code, name, unit, rate = one.code, one.name, one.unit, one.vat_rate
-    if is_special(f"{code}{name}{unit}{rate}"):
-        code, name, unit, rate = escaped(code), escaped(name), escaped(unit), escaped(rate)
-    goods = (
-        f"{f'<MHHDVu>{code}</MHHDVu>' if code else ''}{f'<THHDVu>{name}</THHDVu>' if name else ''}"
-        f"{f'<DVTinh>{unit}</DVTinh>' if unit else ''}"
-    )
-    quantity, price, amount = one.quantity, one.unit_price_vnd, one.amount_vnd
+    quantity, price, amount, rate = one.quantity, one.unit_price_vnd, one.amount_vnd, one.vat_rate
+    goods = _goods(one.code, one.name, one.unit)
     money = (
         f"{'' if quantity is None else f'<SLuong>{number_text(quantity)}</SLuong>'}"
         f"{'' if price is None else f'<DGia>{number_text(price)}</DGia>'}{_discount(one)}"
         f"{'' if amount is None else f'<ThTien>{amount}</ThTien>'}"
-        f"{f'<TSuat>{rate}</TSuat>' if rate else ''}"
+        f"{f'<TSuat>{escaped(rate)}</TSuat>' if rate else ''}"
     )
     return (
-        f"<HHDVu><TChat>{one.nature.value}</TChat><STT>{index}</STT>{goods}{money}"
+        f"<HHDVu><TChat>{one.nature:d}</TChat><STT>{index}</STT>{goods}{money}"
         f"{_line_rest(one)}</HHDVu>"
     )
+
+
+@lru_cache(maxsize=4096)
+def _goods(code: str, name: str, unit: str) -> str:
+    """Written once: a stall sells the same goods all day."""
+    return text_tag("MHHDVu", code) + text_tag("THHDVu", name) + text_tag("DVTinh", unit)
 
 
 def _discount(one: Line) -> str:

@@ -135,16 +135,18 @@ def invoices_message(
 ) -> bytes:
     """A 206 signed as a whole, or a 200, 201, 203 of invoices that are signed themselves.
 
-    The invoices' bytes are embedded verbatim. Raises: MessageTooLarge.
+    The invoices' bytes are embedded verbatim. Raises: MessageTooLarge, DocumentInvalid.
     """
     assert header.kind in _INVOICE_KINDS
     assert header.count == len(invoices)
     assert header.count == 1 or header.kind in (WITHOUT_CODE, CASH_REGISTER_INVOICES)
-    data = b"".join(invoices).decode()
     if header.kind != CASH_REGISTER_INVOICES:
-        return message(header, data)
-    unsigned = message(header, data, f"D{header.code}")
-    return sized(seal.sign(unsigned, seal.MESSAGE, signer, signed_at))
+        return message(header, b"".join(invoices).decode())
+    around = message(header, "", f"D{header.code}")
+    size = len(around) + sum(map(len, invoices))
+    if size > BYTES_MAX:
+        raise MessageTooLarge(size)
+    return sized(seal.sign_around(around, seal.MESSAGE, invoices, signer, signed_at))
 
 
 _INVOICE_KINDS = (FOR_A_CODE, FOR_A_CODE_ONCE, WITHOUT_CODE, CASH_REGISTER_INVOICES)

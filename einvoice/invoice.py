@@ -245,13 +245,24 @@ def cleaned(text: str) -> str:
 def cleaned_value(value: T) -> T:
     """The same dataclass value with every text in it cleaned; raw unknown XML stays."""
     changes: dict[str, Any] = {}
-    for part in fields(value):
-        inner = getattr(value, part.name)
+    for name in _NAMES[type(value)]:
+        inner = getattr(value, name)
+        made: Any = inner
+        if not inner:
+            continue
         if isinstance(inner, str):
-            changes[part.name] = cleaned(inner)
-        elif part.name != "unknown" and isinstance(inner, tuple):
-            changes[part.name] = tuple(cleaned_value(one) for one in inner)
-    return replace(value, **changes)
+            made = cleaned(inner)
+        elif name != "unknown" and isinstance(inner, tuple):
+            made = tuple(cleaned_value(one) for one in inner)
+        if made != inner:
+            changes[name] = made
+    return replace(value, **changes) if changes else value
+
+
+_NAMES: dict[type, tuple[str, ...]] = {
+    kind: tuple(part.name for part in fields(kind))
+    for kind in (Seller, Buyer, Line, FreeField, Special)
+}
 
 
 def line(
@@ -265,9 +276,23 @@ def line(
     """A line of goods whose amount is computed. `more` are further fields of Line."""
     count, price = Decimal(quantity), Decimal(unit_price_vnd)
     amount_vnd = amounts.line_amount_vnd(count, price, more.get("discount_vnd") or 0)
-    return Line(
-        name=name, unit=unit, quantity=count, unit_price_vnd=price, amount_vnd=amount_vnd, **more
+    if more:
+        return Line(
+            name=name,
+            unit=unit,
+            quantity=count,
+            unit_price_vnd=price,
+            amount_vnd=amount_vnd,
+            **more,
+        )
+    made = Line.__new__(Line)  # a frozen dataclass sets its fields one by one, for thrice the time
+    made.__dict__.update(
+        _BLANK, name=name, unit=unit, quantity=count, unit_price_vnd=price, amount_vnd=amount_vnd
     )
+    return made
+
+
+_BLANK = vars(Line(name=""))
 
 
 def totals_of(
@@ -289,7 +314,8 @@ def totals_of(
         net_vnd, vat_vnd = sum_vnd, sum(one.vat_vnd for one in rates)
     payable_vnd = sum_vnd + (vat_vnd or 0) + sum(one.amount_vnd for one in fees)
     payable_vnd -= reduction_vnd + (untaxed_reduction_vnd or 0)
-    discounts = [one.amount_vnd or 0 for one in lines if one.nature is Nature.DISCOUNT]
+    discount = Nature.DISCOUNT
+    discounts = [one.amount_vnd or 0 for one in lines if one.nature is discount]
     return Totals(
         payable_vnd=payable_vnd,
         in_words=words.amount_in_words(payable_vnd, spelling),
@@ -317,7 +343,12 @@ def rate_totals(lines: Iterable[Line]) -> list[RateTotal]:
 
 def signed_vnd(one: Line) -> int:
     """What a line adds to the total: discounts take away, promotions and notes add nothing."""
-    if one.nature in (Nature.PROMOTION, Nature.NOTE):
+    nature, amount_vnd = one.nature, one.amount_vnd or 0
+    if nature is _GOODS:  # nearly always
+        return amount_vnd
+    if nature in (Nature.PROMOTION, Nature.NOTE):
         return 0
-    amount_vnd = one.amount_vnd or 0
-    return -amount_vnd if one.nature is Nature.DISCOUNT else amount_vnd
+    return -amount_vnd if nature is Nature.DISCOUNT else amount_vnd
+
+
+_GOODS = Nature.GOODS

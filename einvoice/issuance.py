@@ -164,9 +164,14 @@ def _cleaned(command: IssueInvoice) -> IssueInvoice:
         command,
         seller=replace(seller, tax_id=tax_id_of(seller.tax_id), unknown=()),
         buyer=replace(buyer, tax_id=tax_id_of(buyer.tax_id) if buyer.tax_id else "", unknown=()),
-        lines=tuple(replace(values.cleaned_value(one), unknown=()) for one in command.lines),
+        lines=tuple(map(_cleaned_line, command.lines)),
         payment_form=values.cleaned(command.payment_form),
     )
+
+
+def _cleaned_line(line: Line) -> Line:
+    made = values.cleaned_value(line)
+    return replace(made, unknown=()) if made.unknown else made
 
 
 def not_ahead(issued_at: datetime, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -121,7 +122,7 @@ async def done_of(
     }
 
 
-def view_of(row: InvoiceRow, said: Invoice | None = None) -> IssuedInvoice:
+def view_of(row: InvoiceRow | SimpleNamespace, said: Invoice | None = None) -> IssuedInvoice:
     """The row as a value; `said` spares reading its XML where the caller just wrote it."""
     xml = row.coded_xml or row.xml
     return IssuedInvoice(

@@ -11,6 +11,12 @@ BYTES_MAX = 2_000_000
 NAMESPACES_MAX = 5_000
 """A signature declares one; parsing tens of thousands on one element takes seconds."""
 Element = etree._Element
+
+
+class Canonical(bytes):
+    """One element that is its own canonical form: only who has proven that makes one of these."""
+
+
 XML_NAMESPACE = "{http://www.w3.org/XML/1998/namespace}"
 is_special = re.compile("[&<>\"'\r]").search
 """Whether a text has anything to escape."""
@@ -32,8 +38,7 @@ def parsed(document: bytes, bytes_max: int = BYTES_MAX) -> etree._Element:
         raise DocumentInvalid("a DTD is not allowed")
     if document[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in document[:4]:
         raise DocumentInvalid("it is not UTF-8")
-    if document.count(b"xmlns") > max(NAMESPACES_MAX, len(document) // 400):
-        raise DocumentInvalid("it declares too many namespaces")
+    limit_namespaces(document)
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True
     )
@@ -47,6 +52,13 @@ def parsed(document: bytes, bytes_max: int = BYTES_MAX) -> etree._Element:
     if next(root.iter(etree.ProcessingInstruction, etree.Entity), None) is not None:
         raise DocumentInvalid("a processing instruction or entity is not allowed")
     return root
+
+
+def limit_namespaces(*parts: bytes) -> None:
+    """Of parts that were not written here. Raises: DocumentInvalid."""
+    found = sum(one.count(b"xmlns") for one in parts if not isinstance(one, Canonical))
+    if found > max(NAMESPACES_MAX, sum(map(len, parts)) // 400):
+        raise DocumentInvalid("it declares too many namespaces")
 
 
 def tag(name: str, *parts: str, **attributes: str) -> str:
@@ -122,6 +134,23 @@ def canonical_text(markup: str) -> bytes | None:
     if "\ufffe" in markup or "\uffff" in markup:
         return None
     return content
+
+
+def canonical_part(part: bytes) -> bytes | None:
+    """Inclusive C14N of one element that is to stand, verbatim, two steps inside a plain document.
+
+    None where it is anything but one sound element: then only the whole document can tell.
+    """
+    if isinstance(part, Canonical):
+        return part
+    try:
+        root = parsed(b"".join((b"<a><b>", part, b"</b></a>")), len(part) + 20)  # as deep as there
+        around = root[0]
+        if len(root) != 1 or len(around) != 1 or around.text or around[0].tail:
+            return None
+        return canonical(around[0])
+    except DocumentInvalid:
+        return None
 
 
 def canonical(node: etree._Element) -> bytes:

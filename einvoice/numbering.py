@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -134,8 +135,10 @@ async def number_all(
     try:
         drafts = await _numbered(db, numberings, allowed, own)
         rows = [
-            _row(one, draft, _written(draft, signer, now), now)
-            for one, draft in zip(numberings, drafts, strict=True)
+            _row(one, draft, xml, now)
+            for one, draft, xml in zip(
+                numberings, drafts, _written(drafts, signer, now), strict=True
+            )
         ]
         statement = insert(InvoiceRow).on_conflict_do_nothing().returning(col(InvoiceRow.id))
         result = await (await db.connection()).execute(statement, rows)
@@ -147,7 +150,14 @@ async def number_all(
         await savepoint.rollback()  # the numbers go back; somebody was first
         return None
     await savepoint.commit()
-    return [view_of(InvoiceRow(**row), draft) for row, draft in zip(rows, drafts, strict=True)]
+    return [
+        view_of(SimpleNamespace(**row, **_NOT_SENT), draft)
+        for row, draft in zip(rows, drafts, strict=True)
+    ]
+
+
+_NOT_SENT = {"coded_xml": None, "decided_at": None, "delivered_at": None}
+"""What a new row leaves to the database. To build the row's object takes longer than the XML."""
 
 
 @dataclass(frozen=True)
@@ -213,8 +223,10 @@ def _named(draft: Invoice, number: int, code: str) -> Invoice:
     return replace(draft, number=number, code=code, lookup=lookup)
 
 
-def _written(invoice: Invoice, signer: Signer | None, now: datetime) -> bytes:
-    return document.write(invoice) if signer is None else seal.write_signed(invoice, signer, now)
+def _written(invoices: Sequence[Invoice], signer: Signer | None, now: datetime) -> list[bytes]:
+    if signer is None:
+        return [document.write(one) for one in invoices]
+    return seal.write_signed_all(invoices, signer, now)
 
 
 async def _conflict(db: AsyncSession, numbering: Numbering) -> IssuedInvoice:

@@ -16,19 +16,12 @@ def lookup_payload(
 
     Source: QĐ 1450/QĐ-TCT, part I.7.
     """
-    template_99 = "".join(
-        _tlv(tag, value)
-        for tag, value in (
-            ("00", GUID),
-            ("01", undashed(tax_id)),
-            ("02", str(template)),
-            ("03", symbol),
-            ("04", str(number)),
-            ("05", f"{issued_on:%Y%m%d}"),
-            ("06", str(payable_vnd)),
-        )
+    day = issued_on.isoformat().replace("-", "")
+    template_99 = (
+        f"{_tlv('00', GUID)}{_tlv('01', undashed(tax_id))}{_tlv('02', str(template))}"
+        f"{_tlv('03', symbol)}{_tlv('04', str(number))}{_tlv('05', day)}{_tlv('06', str(payable_vnd))}"
     )
-    open_end = _tlv("00", "01") + _tlv("99", template_99) + "6304"
+    open_end = f"{_tlv('00', '01')}{_tlv('99', template_99)}6304"
     return open_end + crc16(open_end.encode())
 
 

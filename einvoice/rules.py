@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -40,6 +40,7 @@ class Rule:
         return self.known_from > self.valid_from
 
 
+@lru_cache(maxsize=4096)
 def rule(key: str, on: date, known_on: date | None = None) -> Rule:
     """The rule in force on `on`; of several, the one that became known last.
 

@@ -44,12 +44,13 @@ from einvoice.profile import (
     VIETNAM,
     Place,
 )
-from einvoice.sealing import sign, write_signed
+from einvoice.sealing import sign, sign_around, write_signed, write_signed_all
 
 __all__ = [
     "AUTHORITY_ON_INVOICE", "AUTHORITY_ON_NOTICE", "BUYER", "DSIG", "MESSAGE", "RSA_SHA1",
     "RSA_SHA256", "SELLER", "SHA1", "SHA256", "TAXPAYER", "VIETNAM", "Place", "Sealed", "canonical",
-    "ids", "is_signed", "sign", "verify", "verify_at", "verify_in", "write_signed",
+    "ids", "is_signed", "sign", "sign_around", "verify", "verify_at", "verify_in", "write_signed",
+    "write_signed_all",
 ]  # fmt: skip
 
 REFERENCES_MAX = 8

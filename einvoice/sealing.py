@@ -1,12 +1,15 @@
 """Signing in the profile that the tax authority's documents show. Pure; `seal` verifies.
 
 What a certificate contributes is written out once; an invoice of our own writing is signed from its
-text, without a parser: what is left is little more than the signature itself.
+text, without a parser; a message is digested part by part, never as one tree. What is left is little
+more than the signature itself, and many of them are made in one go: in between, other work would cool
+the processor's caches for each.
 """
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
@@ -19,7 +22,16 @@ from einvoice import document as documents
 from einvoice.errors import DocumentInvalid, SealInvalid
 from einvoice.invoice import Invoice
 from einvoice.keys import Signer
-from einvoice.markup import BYTES_MAX, canonical, canonical_text, escaped, parsed
+from einvoice.markup import (
+    BYTES_MAX,
+    Canonical,
+    canonical,
+    canonical_part,
+    canonical_text,
+    escaped,
+    limit_namespaces,
+    parsed,
+)
 from einvoice.profile import (
     C14N,
     DSIG,
@@ -43,60 +55,142 @@ def sign(document: bytes, place: Place, signer: Signer, signed_at: datetime) -> 
     """
     root = parsed(document, max(BYTES_MAX, len(document)))
     nodes = [_signable(root, path) for path in place.data]
-    covered = [(str(one.get("Id")), canonical(one)) for one in nodes]
-    name = f"{place.holder.rpartition('/')[2]}-{covered[0][0]}"
-    return _inserted(document, place.holder, _signature(name, covered, signer, signed_at))
+    covered = [(str(one.get("Id")), _sha256(canonical(one))) for one in nodes]
+    return _inserted(document, place.holder, _signature(place, covered, signer, signed_at))
+
+
+def sign_around(
+    document: bytes, place: Place, parts: Sequence[bytes], signer: Signer, signed_at: datetime
+) -> bytes:
+    """The bytes of `sign` for the document whose one covered element, empty here, holds `parts`.
+
+    Its canonical form is that of the empty element with those of the parts inside, each found in a tree
+    of its own; a part that is `Canonical` stands for itself.
+    Raises: DocumentInvalid, SealInvalid(“namespace”, “id”).
+    """
+    (path,) = place.data
+    node = _signable(parsed(document), path)
+    closing = f"</{node.tag}>".encode()
+    head, found, tail = document.rpartition(closing)
+    assert found
+    opened, _, _ = canonical(node).rpartition(closing)
+    hashed = hashlib.sha256(opened)
+    for part in parts:
+        content = canonical_part(part)
+        if content is None:
+            filled = b"".join((head, *parts, closing, tail))
+            return sign(filled, place, signer, signed_at)
+        hashed.update(content)
+    hashed.update(closing)
+    limit_namespaces(*parts)
+    covered = [(str(node.get("Id")), hashed.digest())]
+    signature = _signature(place, covered, signer, signed_at)
+    return b"".join((head, *parts, _inserted(closing + tail, place.holder, signature)))
 
 
 def write_signed(invoice: Invoice, signer: Signer, signed_at: datetime) -> bytes:
     """An invoice written and signed by its seller: the bytes of `sign(write(invoice), SELLER, …)`.
 
-    Raises: DocumentInvalid, SealInvalid(“id”).
+    Raises: DocumentInvalid, SealInvalid(“id”), SignerFailed.
     """
+    return write_signed_all((invoice,), signer, signed_at)[0]
+
+
+def write_signed_all(
+    invoices: Iterable[Invoice], signer: Signer, signed_at: datetime
+) -> list[bytes]:
+    """The same for many, whose signatures are made in one go. All are held in memory.
+
+    Raises: as `write_signed` for the first that cannot be.
+    """
+    ready = [_ready(one, signer, signed_at) for one in invoices]
+    values = [b"" if isinstance(one, bytes) else signer.sign(one.info) for one in ready]
+    return [
+        one if isinstance(one, bytes) else one.signed(value)
+        for one, value in zip(ready, values, strict=True)
+    ]
+
+
+@dataclass(slots=True)
+class _Unsigned:
+    """What is to be signed, and the document before and behind the value."""
+
+    info: bytes
+    before: str
+    behind: str
+    is_canonical: bool = False
+
+    def signed(self, value: bytes) -> bytes:
+        content = f"{self.before}{_base64(value)}{self.behind}".encode()
+        return Canonical(content) if self.is_canonical else content
+
+
+def _ready(invoice: Invoice, signer: Signer, signed_at: datetime) -> _Unsigned | bytes:
+    """From its text; signed the long way where markup of others or a forbidden letter is inside."""
     data, rest = documents.parts(invoice)
     content = None if documents.has_unknown(invoice) else canonical_text(data)
     if content is None:
         return sign(documents.write(invoice), SELLER, signer, signed_at)
-    if not XML_NAME.fullmatch(invoice.data_id):
+    identifier = invoice.data_id
+    if not XML_NAME.fullmatch(identifier):
         raise SealInvalid("id", "DLHDon has no usable Id")
-    covered = [(invoice.data_id, content)]
-    signature = _signature(f"NBan-{invoice.data_id}", covered, signer, signed_at)
-    written = data.encode() if "&" in data else content
-    tail = f"{rest}<DSCKS><NBan>{signature}</NBan></DSCKS></HDon>".encode()
-    return b"".join((b"<HDon>", written, tail))
+    ready = _unsigned(SELLER, [(identifier, _sha256(content))], signer.certificate, signed_at)
+    is_same = "&" not in data or content == data.encode()
+    ready.is_canonical = ready.is_canonical and is_same and _is_plain(rest)
+    ready.before = f"<HDon>{data}{rest}<DSCKS><NBan>{ready.before}"
+    ready.behind = f"{ready.behind}</NBan></DSCKS></HDon>"
+    return ready
+
+
+def _is_plain(text: str) -> bool:
+    """Whether text of our own writing is canonical as it stands."""
+    return "&" not in text and canonical_text(text) is not None
 
 
 def _signature(
-    name: str, covered: Iterable[tuple[str, bytes]], signer: Signer, signed_at: datetime
+    place: Place, covered: Sequence[tuple[str, bytes]], signer: Signer, signed_at: datetime
 ) -> str:
-    """The element over canonical contents by their Id, and over its own time."""
-    time = _local(signed_at)
+    ready = _unsigned(place, covered, signer.certificate, signed_at)
+    return f"{ready.before}{_base64(signer.sign(ready.info))}{ready.behind}"
+
+
+def _unsigned(
+    place: Place, covered: Sequence[tuple[str, bytes]], by: x509.Certificate, signed_at: datetime
+) -> _Unsigned:
+    """The element over canonical contents, by their Id and SHA-256, and over its own time."""
+    name = f"{place.holder.rpartition('/')[2]}-{covered[0][0]}"
     timed = (
         f' Id="{name}-time"><SignatureProperties><SignatureProperty Target="#{name}">'
-        f"<SigningTime>{time}</SigningTime></SignatureProperty></SignatureProperties></Object>"
+        f"<SigningTime>{_local(signed_at)}</SigningTime></SignatureProperty></SignatureProperties>"
+        "</Object>"
     )
     data = "".join(
         f'<Reference URI="#{identifier}"><Transforms><Transform Algorithm="{ENVELOPED}">'
-        f"</Transform></Transforms>{_digest(content)}</Reference>"
-        for identifier, content in covered
+        f"</Transform></Transforms>{_digest(digest)}</Reference>"
+        for identifier, digest in covered
     )
-    method, key_info = _said_of(signer.certificate)
-    digest = _digest(f'<Object xmlns="{DSIG}"{timed}'.encode())
+    method, key_info, is_plain = _said_of(by)
+    digest = _digest(_sha256(f'<Object xmlns="{DSIG}"{timed}'.encode()))
     info = (
         f'><CanonicalizationMethod Algorithm="{C14N}"></CanonicalizationMethod>'
         f'<SignatureMethod Algorithm="{method}"></SignatureMethod>{data}'
         f'<Reference URI="#{name}-time">{digest}</Reference></SignedInfo>'
     )
-    value = _base64(signer.sign(f'<SignedInfo xmlns="{DSIG}"{info}'.encode()))
-    return (
-        f'<Signature xmlns="{DSIG}" Id="{name}"><SignedInfo{info}'
-        f"<SignatureValue>{value}</SignatureValue>{key_info}<Object{timed}</Signature>"
+    return _Unsigned(
+        f'<SignedInfo xmlns="{DSIG}"{info}'.encode(),
+        f'<Signature xmlns="{DSIG}" Id="{name}"><SignedInfo{info}<SignatureValue>',
+        f"</SignatureValue>{key_info}<Object{timed}</Signature>",
+        is_plain,
     )
 
 
-def _digest(content: bytes) -> str:
-    value = _base64(hashlib.sha256(content).digest())
-    return f'<DigestMethod Algorithm="{SHA256}"></DigestMethod><DigestValue>{value}</DigestValue>'
+def _sha256(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
+def _digest(value: bytes) -> str:
+    said = _base64(value)
+    return f'<DigestMethod Algorithm="{SHA256}"></DigestMethod><DigestValue>{said}</DigestValue>'
 
 
 @lru_cache(maxsize=64)
@@ -104,13 +198,13 @@ def _local(instant: datetime) -> str:
     return f"{instant.astimezone(VIETNAM):%Y-%m-%dT%H:%M:%S}"
 
 
-_SAID: dict[int, tuple[x509.Certificate, tuple[str, str]]] = {}
+_SAID: dict[int, tuple[x509.Certificate, tuple[str, str, bool]]] = {}
 _SAID_MAX = 1024
 """By identity: to hash a certificate, or to compare two, takes longer than all the rest of this."""
 
 
-def _said_of(certificate: x509.Certificate) -> tuple[str, str]:
-    """The signature method its key asks for, and KeyInfo."""
+def _said_of(certificate: x509.Certificate) -> tuple[str, str, bool]:
+    """The signature method its key asks for, KeyInfo, and whether that is canonical."""
     found = _SAID.get(id(certificate))
     if found is not None and found[0] is certificate:
         return found[1]
@@ -122,13 +216,14 @@ def _said_of(certificate: x509.Certificate) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=_SAID_MAX)
-def _say(certificate: x509.Certificate) -> tuple[str, str]:
+def _say(certificate: x509.Certificate) -> tuple[str, str, bool]:
     is_curve = isinstance(certificate.public_key(), ec.EllipticCurvePublicKey)
     der = certificate.public_bytes(serialization.Encoding.DER)
-    return ECDSA_SHA256 if is_curve else RSA_SHA256, (
+    info = (
         f"<KeyInfo><X509Data><X509SubjectName>{escaped(certificate.subject.rfc4514_string())}"
         f"</X509SubjectName><X509Certificate>{_base64(der)}</X509Certificate></X509Data></KeyInfo>"
     )
+    return ECDSA_SHA256 if is_curve else RSA_SHA256, info, _is_plain(info)
 
 
 def _signable(root: etree._Element, path: str) -> etree._Element:

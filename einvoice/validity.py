@@ -4,7 +4,7 @@ Source: Decree 254/2026, Art. 10 and Annex; the lengths are those of the format'
 """
 
 import re
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
@@ -77,6 +77,11 @@ _LENGTHS: dict[type, dict[str, int]] = {
     },
     FreeField: {"name": 500, "value": 500},
 }
+_OTHERS: dict[type, tuple[str, ...]] = {
+    kind: tuple(part.name for part in fields(kind) if part.name not in lengths)
+    for kind, lengths in _LENGTHS.items()
+}
+"""The fields that are no text of a known length."""
 
 
 def check(invoice: Invoice) -> None:
@@ -229,17 +234,16 @@ def _adjusts(invoice: Invoice) -> bool:
 
 
 def _check_texts(value: Any, where: str) -> None:
-    lengths = _LENGTHS.get(type(value), {})
-    for name, length in lengths.items():
+    for name, length in _LENGTHS[type(value)].items():
         text = getattr(value, name)
         if len(text) > length:
             raise FieldInvalid(f"{where}.{name}", f"more than {length} characters")
-        if _FORBIDDEN.search(text):
+        if text and _FORBIDDEN.search(text):
             raise FieldInvalid(f"{where}.{name}", "it has a character XML forbids")
-    for part in fields(value):
-        inner = getattr(value, part.name)
-        if part.name in ("fields", "fees", "specials") or (
-            is_dataclass(inner) and type(inner) in _LENGTHS
-        ):
-            for one in inner if isinstance(inner, tuple) else (inner,):
-                _check_texts(one, f"{where}.{part.name}")
+    for name in _OTHERS[type(value)]:
+        inner = getattr(value, name)
+        if name in ("fields", "fees", "specials"):
+            for one in inner:
+                _check_texts(one, f"{where}.{name}")
+        elif type(inner) in _LENGTHS:
+            _check_texts(inner, f"{where}.{name}")

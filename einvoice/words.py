@@ -71,7 +71,8 @@ def number_in_words(number: int, spelling: Spelling = NORTH) -> str:
 
 def same_words(text: str, amount_vnd: int) -> bool:
     """Whether somebody else's words mean this amount, whatever their spelling."""
-    return folded(text) == folded(amount_in_words(amount_vnd))
+    ours = amount_in_words(amount_vnd)
+    return text == ours or folded(text) == folded(ours)
 
 
 def folded(text: str) -> str:
