@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from market import webhooks
+from market import outgoing, webhooks
 from market.webhooks import Answer, WebhookInvalid
 
 SECONDS_MAX = 15.0
@@ -36,6 +36,7 @@ def client() -> httpx.AsyncClient:
     """Sends many tries; trusts no environment and follows nothing."""
     return httpx.AsyncClient(
         trust_env=False,
+        verify=outgoing.trusted(trust_env=False),
         follow_redirects=False,
         timeout=httpx.Timeout(SECONDS_MAX, connect=CONNECT_SECONDS_MAX),
         limits=httpx.Limits(max_connections=50, max_keepalive_connections=0),

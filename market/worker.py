@@ -10,6 +10,7 @@ from uuid import UUID
 
 import dramatiq
 import structlog
+import uvloop
 from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.middleware import Middleware
 
@@ -99,6 +100,7 @@ def main(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT, then let running jobs end."""
     stopped = threading.Event()
     os.nice(NICENESS)
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
     def stop(*_: Any) -> None:
         stopped.set()

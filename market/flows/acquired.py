@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import payments
-from market import ids
+from market import ids, outgoing
 from market.flows import refund_asking
 from market.flows.context import Context, Event
 from market.flows.ledgers import ledger_of
@@ -121,7 +121,7 @@ async def ask_acquirers(context: Context, _: dict[str, Any]) -> None:
     if not waiting and not in_doubt:
         return
     partners = gateways_of(context.settings)
-    async with httpx.AsyncClient() as http, ledger_of(context) as ledger:
+    async with outgoing.client() as http, ledger_of(context) as ledger:
         asking = _Asking(context, partners, http, ledger)
         for attempt in waiting:
             if attempt.gateway == "stripe":

@@ -15,7 +15,7 @@ from einvoice.errors import (
     DocumentInvalid,
     SealInvalid,
 )
-from market import clock, ids, sales, tax_road
+from market import clock, ids, outgoing, sales, tax_road
 from market.errors import InvoiceNotPossible, NotFound
 from market.flows.context import Context
 from market.flows.invoice_issuing import is_accepted
@@ -75,7 +75,7 @@ async def register_seller(
 async def send_invoices(context: Context, _: dict[str, Any]) -> None:
     """Job: put waiting invoices into messages, send what is due, take in what came back."""
     await _prepare(context)
-    async with httpx.AsyncClient() as http:
+    async with outgoing.client() as http:
         authority = tax_road.authority_of(context.settings, http)
         pinned = await _pinned(context, http)
         if pinned is None:

@@ -3,10 +3,9 @@
 import random
 from typing import Any
 
-import httpx
-
 import catalog
 from catalog.connectors.portal import PortalConnector
+from market import outgoing
 from market.flows.context import Context
 
 PORTAL = "portal"
@@ -18,7 +17,7 @@ ROUNDS_MAX = 20
 async def sync_listings(context: Context, _: dict[str, Any]) -> None:
     """Job: one line of goods after the other, until nothing is due or the channel is out of reach."""
     settings = context.settings
-    async with httpx.AsyncClient(base_url=settings.portal_url, timeout=TIMEOUT_SECONDS) as client:
+    async with outgoing.client(base_url=settings.portal_url, timeout=TIMEOUT_SECONDS) as client:
         portal = PortalConnector(client, settings.portal_key, settings.base_url)
         for _round in range(ROUNDS_MAX):
             sent = await catalog.push(

@@ -3,12 +3,11 @@
 import asyncio
 from typing import Any
 
-import httpx
 import structlog
 from sqlalchemy import text
 
 import payments
-from market import ids
+from market import ids, outgoing
 from market.flows.context import Context
 from market.flows.ledgers import ledger_of
 from market.gateways import gateways_of
@@ -35,7 +34,7 @@ async def pull_missed_notices(context: Context, _: dict[str, Any]) -> None:
     Each account's position moves only after what was read is durable, so a crash pulls it again and
     changes nothing. An account whose list fails keeps its position and costs the others nothing.
     """
-    async with httpx.AsyncClient() as http:
+    async with outgoing.client() as http:
         lists = gateways_of(context.settings).lists(http)
         if not lists:
             return

@@ -13,12 +13,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import httpx
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import catalog
 import payments
-from market import ids, live, outbox
+from market import ids, live, outbox, outgoing
 from market.errors import SaleNotPaid
 from market.flows import refund_asking
 from market.flows.context import Context, Event
@@ -222,7 +221,7 @@ async def send_refunds(context: Context, _: dict[str, Any]) -> None:
     if not claimed:
         return
     partners = gateways_of(context.settings)
-    async with httpx.AsyncClient() as http:
+    async with outgoing.client() as http:
         for refund in claimed:
             await refund_asking.send(context, partners, http, refund)
     await book_refunds(context, {})

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import text
 
 import payments
-from market import clock, ids
+from market import clock, ids, outgoing
 from market.flows.context import Context
 from payments.clearing import ClearingError
 from payments.reconciliation import ReconciliationBusy, RecordUnreadable
@@ -87,7 +87,7 @@ async def _fetch(context: Context) -> None:
     missing = await _days_without(
         context, [today - timedelta(n) for n in range(1, FETCHED_DAYS + 1)]
     )
-    async with httpx.AsyncClient(base_url=context.settings.vnpay_url, timeout=30) as http:
+    async with outgoing.client(base_url=context.settings.vnpay_url, timeout=30) as http:
         for day in missing:
             if (inbox.parent / REFUSED / f"{day}.csv").exists():
                 continue

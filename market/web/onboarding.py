@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-import httpx
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
@@ -15,7 +14,7 @@ from litestar.response import Redirect, Template
 from msgspec import Struct
 
 import payments
-from market import clock, consents, ids, onboarding, people, places, sessions, stands
+from market import clock, consents, ids, onboarding, outgoing, people, places, sessions, stands
 from market.db import Database, Viewer
 from market.errors import AccountNameDiffers, MarketError, PhoneTaken
 from market.flows import onboarding as flow
@@ -179,7 +178,7 @@ async def account_step(
         bank = banks.bank(data.bank_bin)
         account_no = banks.clean_account(data.account_no)
         await _count_lookup(database, me, now)
-        async with httpx.AsyncClient() as http:
+        async with outgoing.client() as http:
             holder = await flow.look_up_holder(http, settings.bank_url, bank.bin, account_no)
         account = flow.Account(bank.bin, account_no, holder, is_accepted=bool(data.is_accepted))
         async with database.as_viewer(viewer) as db:

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-import httpx
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
@@ -16,7 +15,7 @@ from litestar.params import Body, FromPath, JSONBody, QueryParameter
 from litestar.response import Template
 from msgspec import Meta, Struct
 
-from market import places, stands
+from market import outgoing, places, stands
 from market.db import Database, Viewer
 from market.flows import onboarding as onboarding_flow
 from market.flows import stands as flow
@@ -173,7 +172,7 @@ async def _checked(
     if check.found is not None:
         holder = check.found.holder_name
         if is_known(check.bank_bin):
-            async with httpx.AsyncClient() as http:
+            async with outgoing.client() as http:
                 holder = (
                     await onboarding_flow.look_up_holder(
                         http, settings.bank_url, check.bank_bin, check.account_no
