@@ -99,6 +99,7 @@ from einvoice.standing import (
 )
 from einvoice.storage import migrate
 from einvoice.summaries import Summary, SummaryLine, file_summary, lines_of
+from einvoice.tills import TillNumbers, numbers_of_till, till_of
 from einvoice.tokens import Token, open_token
 from einvoice.transmission import (
     MessageState,
@@ -207,6 +208,7 @@ __all__ = [
     "SummaryLine",
     "TaxAuthority",
     "TaxMethod",
+    "TillNumbers",
     "Token",
     "TokenSigner",
     "Totals",
@@ -263,6 +265,7 @@ __all__ = [
     "name_buyer",
     "notice_standing",
     "notify_error",
+    "numbers_of_till",
     "open_token",
     "outage_began",
     "outage_ended",
@@ -293,6 +296,7 @@ __all__ = [
     "tax_id_doubt",
     "tax_id_of",
     "tax_of",
+    "till_of",
     "totals_of",
     "vat_vnd",
     "verify",

@@ -18,6 +18,7 @@ from einvoice.keys import Signer
 from einvoice.numbering import Numbering, digest_of, form_of, symbol_for
 from einvoice.seal import VIETNAM
 from einvoice.tables import InvoiceRow
+from einvoice.tills import letters_of_correction
 
 _CORRECTION = {Method.REPLACES: "replaced", Method.ADJUSTS: "adjusted"}
 
@@ -42,7 +43,8 @@ async def correct(
 ) -> IssuedInvoice:
     """Issue the invoice that replaces or adjusts another; the other keeps its number and says so.
 
-    It stands in the series of the other one (of this year) and is signed where that must be. A wrong
+    It stands in the series of the other one (of this year; the main one where a till numbers in that by
+    itself) and is signed where that must be. A wrong
     cash-register invoice is replaced; returned goods are adjusted. The first correction fixes the method.
     Raises: InvoiceNotFound, NotCorrectable and what `issue` raises.
     """
@@ -62,6 +64,7 @@ async def correct(
             return before
         raise NotCorrectable(row.id, row.correction)
     not_ahead(command.issued_at, now)
+    letters = await letters_of_correction(db, row.tax_id, row.symbol[-2:])
     ready = Numbering(
         id=command.id,
         owner_id=row.owner_id,
@@ -71,7 +74,7 @@ async def correct(
         issued_at=command.issued_at,
         lookup_code=checked_lookup_code(command.lookup_code),
         digest=digest,
-        draft=_correction(command, view_of(row).invoice),
+        draft=_correction(command, view_of(row).invoice, letters),
     )
     issued = await numbering.number_one(db, ready, signer, now)
     row.correction = _CORRECTION[command.method]
@@ -111,7 +114,7 @@ async def name_buyer(
     return await correct(db, command, now=now, signer=signer)
 
 
-def _correction(command: CorrectInvoice, before: Invoice) -> Invoice:
+def _correction(command: CorrectInvoice, before: Invoice, letters: str) -> Invoice:
     day = command.issued_at.astimezone(VIETNAM).date()
     replaces = command.method is Method.REPLACES
     phrase = rules.phrase("replaces_phrase" if replaces else "adjusts_phrase", day)
@@ -131,7 +134,7 @@ def _correction(command: CorrectInvoice, before: Invoice) -> Invoice:
     return replace(
         before,
         version=rules.phrase("format_version", day),
-        symbol=symbol_for(form_of(before.symbol), before.template, before.symbol[-2:], day),
+        symbol=symbol_for(form_of(before.symbol), before.template, letters, day),
         code="",
         issued_on=day,
         buyer=buyer,

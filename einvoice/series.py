@@ -155,8 +155,8 @@ async def reserve_codes(
     return CodeRange(prefix, first, first + count - 1)
 
 
-async def own_serial(db: AsyncSession, prefix: str, till_id: UUID, serial: int) -> int:
-    """The serial a till gave by itself, if it lies in a range of its own. Raises: NumberOutOfTurn."""
+async def ranges_of_till(db: AsyncSession, prefix: str, till_id: UUID) -> list[CodeRange]:
+    """The ranges this till keeps behind a prefix, in their order."""
     found = await (await db.connection()).execute(
         text(
             "SELECT first_serial, last_serial FROM einvoice.code_range"
@@ -164,7 +164,24 @@ async def own_serial(db: AsyncSession, prefix: str, till_id: UUID, serial: int) 
         ),
         {"prefix": prefix, "till_id": till_id},
     )
-    ranges = found.all()
+    return [CodeRange(prefix, row.first_serial, row.last_serial) for row in found]
+
+
+async def last_number(db: AsyncSession, tax_id: str, template: int, symbol: str) -> int:
+    """The last number given in a series, 0 before the first. Nothing is locked."""
+    found = await (await db.connection()).execute(
+        text(
+            "SELECT last_number FROM einvoice.series"
+            " WHERE tax_id = :tax_id AND template = :template AND symbol = :symbol"
+        ),
+        {"tax_id": tax_id, "template": template, "symbol": symbol},
+    )
+    return int(found.scalar() or 0)
+
+
+async def own_serial(db: AsyncSession, prefix: str, till_id: UUID, serial: int) -> int:
+    """The serial a till gave by itself, if it lies in a range of its own. Raises: NumberOutOfTurn."""
+    ranges = await ranges_of_till(db, prefix, till_id)
     if not any(one.first_serial <= serial <= one.last_serial for one in ranges):
         expected = ranges[-1].first_serial if ranges else 0
         raise NumberOutOfTurn(prefix, given=serial, expected=expected)

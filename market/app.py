@@ -57,6 +57,7 @@ MODULES = (
     "confirmations",
     "live",
     "invoices",
+    "till_numbers",
     "corrections",
     "lookup",
     "tax",

@@ -261,3 +261,12 @@ class InvoiceNotPossible(MarketError):
         super().__init__(f"No invoice for {subject_id}: {reason}.")
         self.subject_id = str(subject_id)
         self.reason = reason
+
+
+class InvoiceNumberWaits(InvoiceNotPossible):
+    """A till numbered this sale while it had no network; its invoice follows in that number's turn."""
+
+    code = "invoice_number_waits"
+
+    def __init__(self, subject_id: UUID) -> None:
+        super().__init__(subject_id, "its till has numbered it")

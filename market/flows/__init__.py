@@ -23,6 +23,7 @@ from market.flows import (
     settlement,
     settlement_files,
     suspense,
+    till_numbers,
     upkeep,
     webhooks,
 )
@@ -41,6 +42,7 @@ JOBS: dict[str, Job] = {
     sale.STOCK_JOB: sale.settle_stock,
     "issue_invoice": invoice_issuing.issue_invoice,
     "issue_invoices": invoice_issuing.issue_invoices,
+    till_numbers.JOB: till_numbers.issue_till_numbers,
     "send_invoices": invoice.send_invoices,
     "watch_invoice_deadlines": invoice_deadlines.watch_deadlines,
     "invoice_day_end": day_end.invoice_day_end,
@@ -91,6 +93,7 @@ REACTIONS: dict[str, Reaction] = {
 
 PERIODIC: dict[str, int] = {
     "expire_payments": 30,
+    till_numbers.JOB: 5,
     "send_invoices": 5,
     "watch_invoice_deadlines": 300,
     "invoice_day_end": 60,

@@ -2,20 +2,23 @@
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import einvoice
 from einvoice.errors import AlreadyInvoiced, SellerNotRegistered
 from market import clock, live, outbox
-from market.errors import InvoiceNotPossible, NotFound
+from market.errors import InvoiceNotPossible, InvoiceNumberWaits, NotFound
 from market.flows.context import Context
 from market.flows.invoice_facts import Facts, facts_of
-from market.tables import VendorRow
+from market.tables import SaleRow, VendorRow
+from market.till_tables import TillNumberRow
 
 LETTERS = "AA"
 """Of the series of who issues by itself."""
@@ -29,7 +32,8 @@ async def issue_for_sale(
 ) -> einvoice.IssuedInvoice:
     """The invoice of a paid sale: numbered, frozen, waiting to be sent. Asked twice, made once.
 
-    Raises: NotFound, SaleNotPaid, InvoiceNotPossible where the vendor has not registered.
+    Raises: NotFound, SaleNotPaid, InvoiceNotPossible where the vendor has not registered,
+    InvoiceNumberWaits where its till has numbered it already.
     """
     facts = (await facts_of(db, [sale_id]))[sale_id]
     if not isinstance(facts, Facts):
@@ -38,6 +42,8 @@ async def issue_for_sale(
         before = await einvoice.invoice_of_subject(db, facts.vendor.id, sale_id)
         if before is not None:
             return before
+    if await numbered_by_tills(db, [sale_id]):
+        raise InvoiceNumberWaits(sale_id)
     by = await _issuer(db, facts.vendor, clock.local_day(facts.sale.paid_at or now))
     try:
         issued = await einvoice.issue(db, _command(facts, by, now), now=now)
@@ -56,11 +62,15 @@ async def issue_for_sales(
 ) -> list[UUID]:
     """As `issue_for_sale`, many in a few statements; those that have to be asked for alone.
 
-    A sale whose vendor has not registered has no invoice, and is not among them.
+    A sale whose vendor has not registered has no invoice, and is not among them; nor is one its till
+    has numbered, which is issued in its turn (`till_numbers`).
     """
     found = await facts_of(db, sale_ids)
+    own = await numbered_by_tills(db, sale_ids)
     ready = [
-        one for one in found.values() if isinstance(one, Facts) and one.sale.invoice_id is None
+        one
+        for one in found.values()
+        if isinstance(one, Facts) and one.sale.invoice_id is None and one.sale.id not in own
     ]
     ready.sort(key=lambda one: one.vendor.id)  # series are locked in one order by whoever issues
     alone = [
@@ -84,6 +94,44 @@ async def issue_for_sales(
             alone.append(one.sale.id)
     await live.tell_all(db, told, now=now)
     return alone
+
+
+async def issue_numbered(
+    db: AsyncSession, given: TillNumberRow, *, now: datetime
+) -> einvoice.IssuedInvoice:
+    """The invoice of a paid sale under the number and code its till gave it.
+
+    Raises: what `issue_for_sale` raises, NumberOutOfTurn where one before it is not here yet.
+    """
+    facts = (await facts_of(db, [given.sale_id]))[given.sale_id]
+    if not isinstance(facts, Facts):
+        raise facts
+    if facts.vendor.id != given.vendor_id:
+        raise NotFound("sale", given.sale_id)
+    own = einvoice.OwnNumber(given.till_id, given.number, int(given.code[-11:]))
+    command = replace(
+        _command(facts, None, now),
+        issued_at=given.numbered_at,
+        letters=given.symbol[-2:],
+        own_number=own,
+    )
+    issued = await einvoice.issue(db, command, now=now)
+    await live.tell_all(db, _pointed(db, facts, issued), now=now)
+    return issued
+
+
+async def numbered_by_tills(db: AsyncSession, sale_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these sales that have a till's number and no invoice yet."""
+    query = (
+        select(TillNumberRow.sale_id)
+        .join(SaleRow, col(SaleRow.id) == col(TillNumberRow.sale_id))
+        .where(
+            col(TillNumberRow.sale_id).in_(sale_ids),
+            col(TillNumberRow.issued_at).is_(None),
+            col(SaleRow.vendor_id) == col(TillNumberRow.vendor_id),
+        )
+    )
+    return set((await db.exec(query)).all())
 
 
 async def issue_invoice(context: Context, arguments: dict[str, Any]) -> None:

@@ -8,10 +8,16 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from market import conflict_tables, correction_tables, refund_tables, webhook_tables
+from market import (
+    conflict_tables,
+    correction_tables,
+    refund_tables,
+    till_tables,
+    webhook_tables,
+)
 from market.tables import Base
 
-TABLES = (conflict_tables, correction_tables, refund_tables, webhook_tables)
+TABLES = (conflict_tables, correction_tables, refund_tables, till_tables, webhook_tables)
 """Parts of the schema that stand beside `market.tables`."""
 
 SCHEMA = "market"

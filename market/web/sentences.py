@@ -119,6 +119,9 @@ tells(
 tells(place.UnitAmbiguous, 422, "Địa bàn cũ này đã chia cho nhiều phường. Chọn phường hiện nay.")
 # ── Invoices ────────────────────────────────────────────────────────────────────────────────────
 tells(place.InvoiceNotPossible, 409, "Người bán chưa đăng ký hóa đơn điện tử nên chưa lập được.")
+tells(
+    place.InvoiceNumberWaits, 409, "Lần bán này đã có số hóa đơn từ lúc mất mạng. Lát nữa tự lập."
+)
 tells(invoice.EInvoiceError, 422, "Chưa lập được hóa đơn. Xem chi tiết.")
 tells(invoice.FieldInvalid, 422, "Một ô trên hóa đơn chưa đúng. Xem chi tiết.")
 tells(invoice.TaxIdInvalid, 422, "Mã số thuế cần 10, 12 hoặc 13 chữ số.")

@@ -130,12 +130,24 @@ heard.addEventListener("close", () => {
   if (document.body.dataset.reload) location.reload();
 });
 line.addEventListener("webhook_parked", () => {
-  warn(t("Hệ thống nhận tin của bạn không trả lời nên đã ngừng gửi. Chưa mất tin nào."));
+  warnWithLink(t("Hệ thống nhận tin của bạn không trả lời nên đã ngừng gửi. Chưa mất tin nào."), false, "ket-noi");
+});
+line.addEventListener("invoices_due", ({ detail: due }) => {
+  const count = due.count;
+  const what = due.level === "late" ? t("{count} hóa đơn quá hạn chưa tới cơ quan thuế.", { count }) : t("{count} hóa đơn sắp hết hạn gửi.", { count });
+  const todo = due.rejected ? t("Mở hóa đơn bị trả lại để xem lý do.") : t("Hệ thống vẫn gửi lại. Đừng lập lại hóa đơn.");
+  warnWithLink(`${what} ${todo}`, due.level === "late", "hoa-don");
+});
+line.addEventListener("tax_asks", () => warnWithLink(t("Cơ quan thuế có việc cần bạn trả lời."), false, "hoa-don"));
+
+function warnWithLink(text, brick, room) {
+  warn(text, brick);
   const link = document.createElement("a");
-  link.href = `/ban-hang/${stall.id}/ket-noi`;
+  link.href = `/ban-hang/${stall.id}/${room}`;
   link.textContent = t("Xem");
   alertBar.append(" ", link);
-});
+}
+
 line.addEventListener("reload", () => location.reload());
 
 showMute();

@@ -25,7 +25,7 @@ export class Line extends EventTarget {
     clearTimeout(this.again);
     this.source = new EventSource(`${this.path}?after=${this.last}`);
     this.source.addEventListener("beat", () => this.#alive());
-    for (const kind of ["money", "sale", "webhook_parked", "reload"]) {
+    for (const kind of ["money", "sale", "invoices_due", "tax_asks", "webhook_parked", "reload"]) {
       this.source.addEventListener(kind, (event) => this.#take(kind, event));
     }
     this.source.onerror = () => {

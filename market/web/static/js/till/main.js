@@ -9,11 +9,15 @@ import { Goods } from "./goods.js";
 import { Keypad, wrongAmount } from "./keypad.js";
 import { parseSum } from "./amount.js";
 import { draw, withAmount } from "./qr.js";
-import { Refused, Sales } from "./sale.js";
+import { Numbers } from "./numbers.js";
+import { call, newId, Refused, Sales } from "./sale.js";
+import { Slip } from "./slip.js";
 import { Today } from "./today.js";
 
 const byId = (id) => document.getElementById(id);
-const sales = new Sales(stall.id);
+const numbers = new Numbers(stall, { call, newId });
+const slip = new Slip(byId("slip"), numbers);
+const sales = new Sales(stall.id, { mayNumber: () => numbers.wanted && line.state === "lost" });
 const goods = new Goods(stall);
 const today = new Today(stall.id, { amount: byId("today-vnd"), count: byId("today-count") });
 const keypad = new Keypad({ field: byId("amount"), note: byId("keyed-note"), keys: byId("keys"), onEnter: () => sellKeyed("vietqr") });
@@ -92,7 +96,15 @@ function emptied() {
 async function sellCash(sale) {
   emptied();
   go("keypad");
+  slip.hide();
   toast(t("Đã ghi tiền mặt {amount}", { amount: vnd(sale.command.amount_vnd) }));
+  if (numbers.wanted && line.state === "lost") {
+    if (stall.invoice_mode === "each_sale") await slip.number(sale);
+    else {
+      slip.offer(sale);
+      return; // sent by itself soon, with the number if it gets one
+    }
+  }
   try {
     await sales.send(sale);
     today.refresh();
@@ -199,6 +211,7 @@ for (const button of document.querySelectorAll("[data-method]")) {
     end((sale) => sell({ amount: sale.command.amount_vnd, method: button.dataset.method, lines: sale.command.lines }));
   });
 }
+byId("keys").addEventListener("click", () => slip.hide());
 byId("make-qr").addEventListener("click", () => sellKeyed("vietqr"));
 byId("cash").addEventListener("click", () => sellKeyed("cash"));
 byId("basket-qr").addEventListener("click", () => sellBasket("vietqr"));
@@ -230,8 +243,11 @@ line.addEventListener("sale", async ({ detail: view }) => {
   } else if (view.state === "cancelled") go("keypad");
 });
 
-line.addEventListener("line", () => {
+line.addEventListener("line", ({ detail: state }) => {
   if (shown && !shown.view) showQR();
+  if (state !== "live") return;
+  numbers.refresh();
+  sales.flush();
 });
 heard.addEventListener("close", () => today.refresh());
 
@@ -245,6 +261,11 @@ sales.addEventListener("sent", ({ detail: sale }) => {
 });
 sales.addEventListener("refused", ({ detail }) => refused(detail.problem));
 sales.addEventListener("change", showStanding);
+sales.addEventListener("invoiced", ({ detail: own }) => {
+  slip.hide();
+  toast(t("Hóa đơn số {number} đã được ghi.", { number: own.number }));
+});
+sales.addEventListener("stuck", ({ detail }) => warn(t("Hóa đơn số {number} lập lúc mất mạng chưa ghi được. Gọi hỗ trợ của chợ.", { number: detail.own.number }), true));
 
 async function showStanding() {
   const { waiting, unsent } = await sales.standing();

@@ -6,6 +6,8 @@ import * as store from "./store.js";
 const SEND_WAIT_MS = 6000;
 const RETRY_MS = 5000;
 const OPEN_MS = 15 * 60 * 1000;
+const NUMBER_MS = 2 * 60 * 1000; // so long a sale without a line may still be given an invoice number here
+const STUCK_MS = 60_000;
 
 /** UUID version 7: the sale's id is in order of time and made before anything is sent. */
 export function newId(now = Date.now()) {
@@ -53,9 +55,11 @@ export async function call(path, { method = "GET", body } = {}) {
 }
 
 export class Sales extends EventTarget {
-  constructor(stallId) {
+  /** `mayNumber()`: whether a sale that was never sent may wait for its invoice number. */
+  constructor(stallId, { mayNumber = () => false } = {}) {
     super();
     this.stallId = stallId;
+    this.mayNumber = mayNumber;
     this.flushing = null;
     addEventListener("online", () => this.flush());
     setInterval(() => this.flush(), RETRY_MS);
@@ -80,18 +84,49 @@ export class Sales extends EventTarget {
 
   /** The sale as the market has it. Sent twice, it is made once. Throws Unreachable, Refused. */
   async send(sale) {
+    const own = (await this.#begun(sale.sale_id))?.own;
     try {
+      if (own) await this.#tell(sale, own); // before its sale, so that it gets no other number
       sale.view = await call(`/api/stalls/${this.stallId}/sales`, { method: "POST", body: sale.command });
+      if (own && (await this.#tell(sale, own)).state !== "issued") return sale.view; // asked again soon
     } catch (error) {
       if (error instanceof Refused && error.problem.status !== 401 && error.problem.status !== 403) {
-        sale.state = "refused";
-        await store.drop(sale.sale_id);
-        this.#changed();
+        if (own) await this.#stuck(sale, own, error.problem);
+        else {
+          sale.state = "refused";
+          await store.drop(sale.sale_id);
+          this.#changed();
+        }
       }
       throw error;
     }
     await this.#keep(sale);
+    if (own) this.dispatchEvent(new CustomEvent("invoiced", { detail: own }));
     return sale.view;
+  }
+
+  // From now on the market may know it: it gets no number here any more.
+  #begun(saleId) {
+    return store.change(saleId, (kept) => {
+      if (kept.tried) return false;
+      kept.tried = true;
+      return true;
+    }).catch(() => null);
+  }
+
+  async #tell(sale, { symbol, number, code, numbered_at }) {
+    const { till_id } = await store.numbers(this.stallId);
+    const body = { sale_id: sale.sale_id, symbol, number, code, numbered_at };
+    return call(`/api/stalls/${this.stallId}/tills/${till_id}/invoices`, { method: "POST", body });
+  }
+
+  // A number a buyer was shown is never dropped: it is tried again, and a person is told.
+  async #stuck(sale, own, problem) {
+    await store.change(sale.sale_id, (kept) => {
+      kept.again_at = Date.now() + STUCK_MS;
+      return true;
+    });
+    this.dispatchEvent(new CustomEvent("stuck", { detail: { own, problem } }));
   }
 
   /** What the market says about a sale now. */
@@ -152,12 +187,16 @@ export class Sales extends EventTarget {
         await this.forget(sale);
         continue;
       }
-      if (Date.now() - sale.made_at < SEND_WAIT_MS) continue; // still on its first way
+      const age = Date.now() - sale.made_at;
+      if (age < SEND_WAIT_MS) continue; // still on its first way
+      if (!sale.tried && !sale.own && sale.command.method === "cash" && age < NUMBER_MS && this.mayNumber()) continue;
+      if (sale.again_at > Date.now()) continue;
       try {
         await this.send(sale);
         this.dispatchEvent(new CustomEvent("sent", { detail: sale }));
       } catch (error) {
-        if (error instanceof Refused) this.dispatchEvent(new CustomEvent("refused", { detail: { sale, problem: error.problem } }));
+        if (error instanceof Refused && sale.own) continue; // told by "stuck"
+        else if (error instanceof Refused) this.dispatchEvent(new CustomEvent("refused", { detail: { sale, problem: error.problem } }));
         else return;
       }
     }

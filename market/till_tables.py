@@ -1,0 +1,34 @@
+"""The rows of invoice numbers that tills gave by themselves while they had no network."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, Text, UniqueConstraint, text
+from sqlmodel import Field
+
+from market.tables import INSTANT, Base
+
+
+class TillNumberRow(Base, table=True):
+    """One number and code a till showed a buyer; the invoice follows once its sale is paid."""
+
+    __tablename__ = "till_number"
+    __table_args__ = (
+        CheckConstraint("number BETWEEN 1 AND 99999999", name="number"),
+        UniqueConstraint("till_id", "symbol", "number"),
+        UniqueConstraint("code"),
+        Index("ix_till_number_vendor_id", "vendor_id"),
+        Index("ix_till_number_waiting", "till_id", postgresql_where=text("issued_at IS NULL")),
+    )
+    sale_id: UUID = Field(primary_key=True)
+    """The till's own id of the sale, which may come later than this row."""
+    vendor_id: UUID
+    till_id: UUID
+    """As the engine knows it."""
+    symbol: str = Field(sa_type=Text)
+    number: int = Field(sa_type=BigInteger)
+    code: str = Field(sa_type=Text)
+    numbered_at: datetime = Field(sa_type=INSTANT)
+    """By the till's clock, never later than `told_at`."""
+    told_at: datetime = Field(sa_type=INSTANT)
+    issued_at: datetime | None = Field(default=None, sa_type=INSTANT)

@@ -1,0 +1,112 @@
+"""Invoices while a till has no network: it asks for numbers and codes before, hands them in after."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from litestar import post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from msgspec import Meta, Struct
+
+from market.db import Database
+from market.flows import till_numbers
+from market.web import auth
+from market.web.errors import documented
+
+
+class RangeCommand(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the till holds already."""
+
+    after: Annotated[int, Meta(ge=0, description="last serial of its newest range; 0: none")] = 0
+
+
+class RangeView(Struct, frozen=True, kw_only=True):
+    """What a till may give by itself, in this order, each once: a number and a code per invoice."""
+
+    template: int
+    symbol: str
+    """Good in the year its second and third character name (Vietnam time)."""
+    next_number: int
+    """Counts if the till has not numbered yet; afterwards it counts on by itself."""
+    code_prefix: str
+    """A code is this, a dash and the serial in eleven digits."""
+    next_serial: int
+    last_serial: int
+    now: datetime
+    """The server's instant, by which a till's clock is set right."""
+
+
+class OwnInvoiceCommand(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A number and code the till showed a buyer, told before the sale itself."""
+
+    sale_id: UUID
+    symbol: Annotated[str, Meta(min_length=6, max_length=6)]
+    number: Annotated[int, Meta(ge=1, le=99_999_999)]
+    code: Annotated[str, Meta(min_length=23, max_length=23)]
+    numbered_at: Annotated[datetime, Meta(tz=True)]
+
+
+class OwnInvoiceView(Struct, frozen=True, kw_only=True):
+    """“kept” until its sale is paid and all numbers before it are invoices; then “issued”."""
+
+    sale_id: UUID
+    state: str
+    lookup_url: str = ""
+
+
+@post(
+    "/api/stalls/{stall_id:uuid}/tills/{till_id:uuid}/range",
+    guards=[auth.vendor_of_stall],
+    status_code=200,
+    responses=documented(400, 401, 403, 404, 409),
+)
+async def take_range(
+    stall_id: FromPath[UUID],
+    till_id: FromPath[UUID],
+    data: JSONBody[RangeCommand],
+    database: NamedDependency[Database],
+    now: NamedDependency[datetime],
+) -> RangeView:
+    """Numbers and codes for the time without a network. Asked again, the same ones.
+
+    `till_id` is a UUID the till made once and keeps. 409 where the stall does not invoice by itself.
+    """
+    async with database.as_system() as db:
+        given = await till_numbers.range_for(db, stall_id, till_id, data.after, now=now)
+    return RangeView(
+        template=given.template,
+        symbol=given.symbol,
+        next_number=given.next_number,
+        code_prefix=given.codes.prefix,
+        next_serial=given.next_serial,
+        last_serial=given.codes.last_serial,
+        now=now,
+    )
+
+
+@post(
+    "/api/stalls/{stall_id:uuid}/tills/{till_id:uuid}/invoices",
+    guards=[auth.vendor_of_stall],
+    status_code=200,
+    responses=documented(400, 401, 403, 404, 409, 422),
+)
+async def hand_in(
+    stall_id: FromPath[UUID],
+    till_id: FromPath[UUID],
+    data: JSONBody[OwnInvoiceCommand],
+    database: NamedDependency[Database],
+    now: NamedDependency[datetime],
+) -> OwnInvoiceView:
+    """Tell a number the till gave. Told twice, kept once; the invoice carries it and no other."""
+    told = till_numbers.Told(data.sale_id, data.symbol, data.number, data.code, data.numbered_at)
+    async with database.as_system() as db:
+        issued = await till_numbers.hand_in(db, stall_id, till_id, told, now=now)
+    if issued is None:
+        return OwnInvoiceView(sale_id=data.sale_id, state="kept")
+    return OwnInvoiceView(
+        sale_id=data.sale_id, state="issued", lookup_url=f"/hd/{issued.lookup_code}"
+    )
+
+
+routers = [take_range, hand_in]

@@ -1,0 +1,118 @@
+"""A till whose line is cut gives the invoice's number and code itself; the invoice then carries them."""
+
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser import test_invoices
+from tests.browser.people import Visitors
+
+SOON_MS = 40_000
+LOST = ("ERR_INTERNET_DISCONNECTED", "navigator.vibrate")
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(700)]
+market = test_invoices.market
+visitors = test_invoices.visitors
+
+
+async def listening(page: Page) -> None:
+    """The line is there, and so are the till's numbers."""
+    await expect(page.locator("#beat-word")).to_have_text("Đang nghe")
+    for _ in range(400):
+        if await page.evaluate(HAS_NUMBERS):
+            return
+        await page.wait_for_timeout(50)
+    raise AssertionError("the till got no numbers")
+
+
+HAS_NUMBERS = """() => new Promise((resolve) => {
+  const request = indexedDB.open("cho-till");
+  request.onsuccess = () => {
+    const all = request.result.transaction("numbers").objectStore("numbers").getAll();
+    all.onsuccess = () => { request.result.close(); resolve(all.result.some((one) => one.symbol)); };
+  };
+})"""
+
+
+async def cut(page: Page, *, is_off: bool) -> None:
+    await page.context.set_offline(is_off)
+    if is_off:
+        await expect(page.locator("#beat-word")).to_have_text("MẤT MẠNG")
+    else:
+        await expect(page.locator("#beat-word")).to_have_text("Đang nghe", timeout=SOON_MS)
+
+
+async def test_cash_without_a_line_has_its_invoice_number_at_once_and_the_invoice_carries_it(
+    visitors: Visitors,
+):
+    vendor = await visitors.new()
+    vendor.watch.expected = LOST
+    page = await vendor.be_vendor()
+    await listening(page)
+
+    await cut(page, is_off=True)
+    shown = []
+    for amount in ("31k", "32k"):
+        await page.keyboard.type(amount)
+        await page.locator("#cash").click()
+        await page.locator("#slip").get_by_role("button", name="Lập hóa đơn").click()
+        await expect(page.locator("#slip code")).to_have_text(re.compile(r"^M2-\d\d-\w{5}-\d{11}$"))
+        shown.append(
+            (
+                await page.locator("#slip b").first.inner_text(),
+                await page.locator("#slip code").inner_text(),
+            )
+        )
+        assert await vendor.barriers() == []
+    await cut(page, is_off=False)
+
+    numbers = [int(re.findall(r"số (\d+)$", name)[0]) for name, _ in shown]
+    assert numbers[1] == numbers[0] + 1
+    await expect(page.locator("#waiting")).to_be_hidden(timeout=SOON_MS)
+    for name, code in shown:
+        symbol, number = re.fullmatch(r"Hóa đơn (\w+) số (\d+)", name).groups()
+        await vendor.go(f"{vendor.market.till}/hoa-don")
+        row = page.locator(".takings-list li", has_text=f"{symbol} {number}")
+        await row.get_by_role("link", name="Xem", exact=True).click()
+        await page.get_by_role("link", name="Trang khách xem").click()
+        await expect(page.locator(".paper")).to_contain_text(code)
+
+
+async def test_a_till_that_was_closed_while_offline_hands_its_number_in_later(visitors: Visitors):
+    vendor = await visitors.new()
+    vendor.watch.expected = LOST
+    page = await vendor.be_vendor()
+    await listening(page)
+    await cut(page, is_off=True)
+    await page.keyboard.type("33k")
+    await page.locator("#cash").click()
+    await page.locator("#slip").get_by_role("button", name="Lập hóa đơn").click()
+    name = await page.locator("#slip b").first.inner_text()
+    await page.close()
+
+    await vendor.context.set_offline(False)
+    vendor.page = await vendor.context.new_page()
+    page = await vendor.go(vendor.market.till)
+
+    await expect(page.locator("#beat-word")).to_have_text("Đang nghe")
+    await expect(page.locator("#waiting")).to_be_hidden(timeout=SOON_MS)
+    symbol, number = re.fullmatch(r"Hóa đơn (\w+) số (\d+)", name).groups()
+    await vendor.go(f"{vendor.market.till}/hoa-don")
+    await expect(page.locator("main")).to_contain_text(f"{symbol} {number}", timeout=SOON_MS)
+
+
+async def test_the_till_hears_that_invoices_are_overdue(visitors: Visitors):
+    vendor = await visitors.new()
+    page = await vendor.be_vendor()
+    await listening(page)
+
+    await page.evaluate(
+        """async () => { const { line } = await import(document.querySelector('script[type=module][src*="till/main"]').src.replace("main.js", "ear.js"));
+        line.dispatchEvent(new CustomEvent("invoices_due", { detail: { level: "late", count: 2, rejected: 1 } })); }"""
+    )
+
+    await expect(page.locator("#alert")).to_contain_text("2 hóa đơn quá hạn chưa tới cơ quan thuế.")
+    await expect(page.locator("#alert a")).to_have_attribute(
+        "href", f"{vendor.market.till}/hoa-don"
+    )
+    assert await vendor.barriers() == []
