@@ -210,6 +210,20 @@ async def demands_of(
     return [_view(row) for row in rows]
 
 
+async def owners_asked(db: AsyncSession, since: datetime) -> list[UUID]:
+    """Whom the authority asked something that was received at this instant or later."""
+    query = select(DemandRow.owner_id).where(
+        col(DemandRow.received_at) >= since, col(DemandRow.answered_at).is_(None)
+    )
+    return list((await db.exec(query.distinct())).all())
+
+
+async def demand_of(db: AsyncSession, owner_id: UUID, code: str) -> Demand | None:
+    """One thing the authority asked of this seller, by its message's code."""
+    row = await db.get(DemandRow, code)
+    return _view(row) if row is not None and row.owner_id == owner_id else None
+
+
 async def demand_answered(db: AsyncSession, owner_id: UUID, number: str, now: datetime) -> None:
     """The seller answered the notice of this number."""
     await db.exec(

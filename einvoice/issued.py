@@ -66,6 +66,19 @@ async def invoice_by_lookup(db: AsyncSession, code: str) -> IssuedInvoice | None
         return None
 
 
+async def invoice_by_number(
+    db: AsyncSession, tax_id: str, template: int, symbol: str, number: int
+) -> IssuedInvoice | None:
+    """The invoice with this number, if this session may see it."""
+    return await _first(
+        db,
+        (col(InvoiceRow.tax_id) == tax_id)
+        & (col(InvoiceRow.template) == template)
+        & (col(InvoiceRow.symbol) == symbol)
+        & (col(InvoiceRow.number) == number),
+    )
+
+
 async def invoice_of_subject(
     db: AsyncSession, owner_id: UUID, subject_id: UUID
 ) -> IssuedInvoice | None:

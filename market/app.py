@@ -58,6 +58,7 @@ MODULES = (
     "live",
     "invoices",
     "till_numbers",
+    "demands",
     "corrections",
     "lookup",
     "tax",

@@ -10,6 +10,7 @@ from cryptography import x509
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import einvoice
+from einvoice.demands import owners_asked
 from einvoice.errors import (
     AuthorityUnavailable,
     DocumentInvalid,
@@ -17,6 +18,7 @@ from einvoice.errors import (
 )
 from market import clock, ids, outgoing, sales, tax_road
 from market.errors import InvoiceNotPossible, NotFound
+from market.flows import demands
 from market.flows.context import Context
 from market.flows.invoice_issuing import is_accepted
 from market.settings import Settings
@@ -188,10 +190,11 @@ async def _pull(
         if not replies:
             await _note(context)
             return
+        now = context.now()
         async with context.database.as_system() as db:
-            await einvoice.record_replies(
-                db, replies, source=SOURCE, now=context.now(), pinned=pinned
-            )
+            await einvoice.record_replies(db, replies, source=SOURCE, now=now, pinned=pinned)
+            for owner_id in await owners_asked(db, now):
+                await demands.tell(db, owner_id, now=now)
 
 
 def sender_of(settings: Settings) -> str:

@@ -12,10 +12,11 @@ from msgspec import Struct
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import einvoice
+from einvoice.envelope import REVIEW
 from market import clock, corrections, sales
 from market.db import Database, Viewer
 from market.errors import NotFound
-from market.flows import day_end, invoice_deadlines, invoice_issuing
+from market.flows import day_end, delegation, invoice_deadlines, invoice_issuing
 from market.flows import invoice as invoice_flow
 from market.web import auth, invoice_words
 from market.web.errors import documented
@@ -95,6 +96,8 @@ async def day_page(
         missing = await day_end.uninvoiced(db, stall_id, since, until)
         may_invoice = await invoice_flow.is_possible(db, vendor_id, stall.invoice_mode)
         to_do = await corrections.to_do(db, vendor_id)
+        demands = await einvoice.demands_of(db, vendor_id)
+        standing = await delegation.standing_at(db, vendor_id, today)
     context = {
         "stall": stall,
         "day": day,
@@ -107,6 +110,9 @@ async def day_page(
         "missing": missing,
         "may_invoice": may_invoice,
         "to_do": to_do,
+        "demands": [(one, one.kind == REVIEW) for one in demands],
+        "today": today,
+        "standing": standing,
         "invoices": [(one, invoice_words.told(one.reasons)) for one in listed],
     }
     return Template("invoices_day.html", context=context)

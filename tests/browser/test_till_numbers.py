@@ -9,7 +9,7 @@ from tests.browser import test_invoices
 from tests.browser.people import Visitors
 
 SOON_MS = 40_000
-LOST = ("ERR_INTERNET_DISCONNECTED", "navigator.vibrate")
+LOST = ("ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "navigator.vibrate")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(700)]
 market = test_invoices.market
 visitors = test_invoices.visitors
