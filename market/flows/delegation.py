@@ -129,6 +129,16 @@ async def standing_at(db: AsyncSession, vendor_id: UUID, on: date) -> list[einvo
     return [one for one in held if one.owner_id == vendor_id]
 
 
+async def sellers_of_hall(db: AsyncSession, hall_id: UUID, on: date) -> set[UUID]:
+    """The vendors of a hall for whom its operator issues that day."""
+    hall = await db.get(HallRow, hall_id)
+    if hall is None or hall.operator_id is None:
+        return set()
+    held = await einvoice.delegations_of(db, hall.operator_id, on=on)
+    rows = await db.exec(select(StallRow.vendor_id).where(col(StallRow.hall_id) == hall_id))
+    return {one.owner_id for one in held} & set(rows.all())
+
+
 async def _operator(db: AsyncSession, operator_id: UUID) -> OperatorRow:
     operator = await db.get(OperatorRow, operator_id)
     if operator is None:

@@ -17,6 +17,7 @@ from market import adoption, clock, periods
 from market.adoption import Scope, StallTotals
 from market.db import Database, Viewer
 from market.errors import NotFound
+from market.flows import delegation, invoice_deadlines
 from market.tables import HallRow
 from market.web import auth, figures, i18n
 from market.web.i18n import N_
@@ -100,6 +101,8 @@ async def hall_page(
     hall, lines = await _lines(database, viewer, hall_id, today)
     async with database.as_system() as db:  # whose they are is all the operator is told
         late = {one.owner_id for one in await einvoice.alarms(db, now=now) if one.is_late}
+        issued_for = await delegation.sellers_of_hall(db, hall_id, today)
+        banner = await invoice_deadlines.banner(db, issued_for, now=now) if issued_for else None
     month = periods.Period(today - timedelta(days=REGISTER_DAYS - 1), today)
     stale = now - timedelta(days=CHECK_DAYS)
     with_code = [one for one in lines if one.totals.has_code]
@@ -113,6 +116,8 @@ async def hall_page(
         "wrong": [one for one in lines if one.check_result == "other"],
         "unchecked": [one for one in with_code if one.checked_at is None or one.checked_at < stale],
         "invoices_late": [one for one in lines if one.totals.vendor_id in late],
+        "banner": banner,
+        "issued_for": [one for one in lines if one.totals.vendor_id in issued_for],
         "with_code_count": len(with_code),
         "check_days": CHECK_DAYS,
         "register_days": REGISTER_DAYS,
