@@ -4,14 +4,16 @@ Nothing printed today may rest on an instrument that was repealed: `cite` refuse
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 
 from einvoice import rules
 from einvoice.errors import InstrumentNotInForce
 
 _NUMBERED = re.compile(r"[0-9]+/(?:[0-9]{4}/)?(?:QĐ-[A-Z]+|NĐ-CP|TT-BTC|QH[0-9]+)")
+_WORD = re.compile("Nghị định|Thông tư|Nghị quyết")
 _ID = re.compile(r"\b[A-Z]{1,2}[0-9]{2,4}\b")
 
 
@@ -30,6 +32,17 @@ class Instrument:
     def is_in_force(self, on: date) -> bool:
         """Whether it has force on a day."""
         return self.in_force <= on and (self.repealed is None or on < self.repealed)
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Finds it in a text that is folded to lower case."""
+        number = self.number.casefold()
+        short = re.match(r"[0-9]+/[0-9]{4}(?=/)", number)
+        found = f"(?<![0-9]){re.escape(number)}"
+        if short and (word := _WORD.match(self.name)):
+            kind = word[0].casefold().replace(" ", r"\s+")
+            found += rf"|{kind}\s+(?:số\s+)?{re.escape(short[0])}(?![0-9/])"
+        return re.compile(found)
 
     @property
     def number(self) -> str:
@@ -57,12 +70,21 @@ def named_in(text: str) -> list[Instrument]:
 
 
 def repealed_in(text: str, on: date) -> list[Instrument]:
-    """The instruments a text names by their number that are repealed on a day."""
+    """The instruments a text names by their number that are repealed on a day, however it is typed.
+
+    “Nghị định 123/2020” is enough; 170/2025/NĐ-CP is not 70/2025/NĐ-CP.
+    """
+    plain = unicodedata.normalize("NFC", text).casefold()
     return [
         one
         for one in by_id().values()
-        if one.repealed is not None and one.repealed <= on and one.number in text
+        if one.repealed is not None and one.repealed <= on and one.pattern.search(plain)
     ]
+
+
+def numbers_in(text: str) -> list[str]:
+    """The numbers of instruments a text names, e.g. 204/2025/QH15."""
+    return _NUMBERED.findall(text)
 
 
 def spelled(source: str) -> str:

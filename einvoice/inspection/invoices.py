@@ -8,9 +8,9 @@ from lxml import etree
 
 from einvoice import deadlines, instruments, layout, qr, rules, seal
 from einvoice.document import number_text
-from einvoice.errors import DocumentInvalid, EInvoiceError, RuleUnknown, SymbolInvalid
-from einvoice.identifiers import NUMBER_MAX, symbol_of, tax_id_doubt, tax_id_of, undashed
-from einvoice.inspection import corrections, money, signatures, structure
+from einvoice.errors import DocumentInvalid, RuleUnknown, SymbolInvalid
+from einvoice.identifiers import NUMBER_MAX, symbol_of, undashed
+from einvoice.inspection import corrections, money, parties, signatures, structure
 from einvoice.inspection.reading import day, number, number_of, said, whole
 from einvoice.inspection.report import Sheet
 from einvoice.inspection.signatures import NOBODY, Trust
@@ -20,11 +20,6 @@ _CODE = re.compile(r"M([1-9])-([0-9]{2})-[A-Z0-9]{5}-[0-9]{11}")
 _ORDINARY_CODE = re.compile(r"[0-9A-Z]{34}")
 _VERSION = re.compile(r"2\.[0-9]\.[0-9]")
 OTHERS = Place("DSCKS/CCKSKhac", ())
-OUTDATED_CONSUMER = {
-    *("người mua không lấy hóa đơn", "người mua không lấy hoá đơn", "khách lẻ", "khách vãng lai"),
-    *("khách hàng không lấy hóa đơn", "khách hàng lẻ", "người mua không cung cấp thông tin"),
-    *("bán lẻ", "khách lẻ không lấy hóa đơn", "người tiêu dùng", "bán lẻ cho người tiêu dùng"),
-}
 
 
 @dataclass
@@ -77,9 +72,7 @@ def check(sheet: Sheet, root: etree._Element, setting: Setting) -> None:
         return
     _names(sheet, general, head, setting)
     _code(sheet, root, head, setting)
-    _seller(sheet, content)
-    _buyer(sheet, content, head)
-    _delegate(sheet, general)
+    parties.check(sheet, general, content, head.issued_on)
     if not head.is_note:
         money.check(sheet, content, general, is_vat=is_vat)
     corrections.check(sheet, general, head.at_till)
@@ -177,7 +170,7 @@ def _symbol(sheet: Sheet, head: _Head) -> None:
 
 
 def _why(error: SymbolInvalid) -> str:
-    if "year" in error.why:
+    if "the year is" in error.why:
         return "hai số năm khác năm của ngày lập"
     if "does not go" in error.why:
         return "loại hóa đơn trong ký hiệu không đi với mẫu số này"
@@ -210,61 +203,6 @@ def _code(sheet: Sheet, root: etree._Element, head: _Head, setting: Setting) -> 
                     "", "F1510")  # fmt: skip
         return
     sheet.right("code", f"Mã của cơ quan thuế đúng dạng: {code}.", where, "F1510")
-
-
-# ── Parties ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def _tax_id(sheet: Sheet, text: str, who: str, where: str) -> None:
-    try:
-        written = tax_id_of(text)
-    except EInvoiceError:
-        sheet.wrong("party.tax_id", f"Mã số thuế {who} “{text[:20]}” không phải 10, 10-3 hay 12 số.",
-                    where, "Điều chỉnh hoặc thay thế hóa đơn.", "L108 Điều 11")  # fmt: skip
-        return
-    if written != text:
-        sheet.doubt("party.tax_id_form", f"Mã số thuế {who} nên viết {written}.", where)
-    if tax_id_doubt(written):
-        sheet.doubt("party.tax_id_check", f"Số kiểm tra trong mã số thuế {who} {written} không khớp "
-                    "(có thể gõ nhầm).", where)  # fmt: skip
-
-
-def _seller(sheet: Sheet, content: etree._Element) -> None:
-    text = said(content, "NBan/MST")
-    if text:
-        _tax_id(sheet, text, "người bán", "NBan/MST")
-
-
-def _buyer(sheet: Sheet, content: etree._Element, head: _Head) -> None:
-    buyer = content.find("NMua")
-    text = said(buyer, "MST")
-    if text:
-        _tax_id(sheet, text, "người mua", "NMua/MST")
-    personal = said(buyer, "CCCDan")
-    if personal and not re.fullmatch(r"[0-9]{12}", personal):
-        sheet.wrong("party.personal_id", "Số định danh cá nhân của người mua không đủ 12 số.",
-                    "NMua/CCCDan", "", "D254 Điều 10")  # fmt: skip
-    names = [said(buyer, "Ten"), said(buyer, "HVTNMHang")]
-    told = any(said(buyer, tag) for tag in ("MST", "CCCDan", "SHChieu", "DChi", "MDVQHNSach"))
-    if head.issued_on is None or told or not rules.holds("consumer_name", head.issued_on):
-        return
-    phrase = rules.phrase("consumer_name", head.issued_on)
-    if not any(names) and not said(buyer, "SDThoai"):
-        sheet.doubt("party.consumer", f"Người mua để trống; người tiêu dùng không cho thông tin thì ghi "
-                    f"“{phrase}”.", "NMua/Ten", "Thông báo sai sót nếu thuộc trường hợp phải ghi.",
-                    "D254 Phụ lục mục 4.b")  # fmt: skip
-    elif any(name.casefold() in OUTDATED_CONSUMER for name in names):
-        sheet.wrong("party.consumer", f"Phải ghi “{phrase}” khi người tiêu dùng không cho thông tin.",
-                    "NMua/Ten", "Thông báo sai sót (04/SS-HĐĐT).", "D254 Phụ lục mục 4.b")  # fmt: skip
-
-
-def _delegate(sheet: Sheet, general: etree._Element) -> None:
-    told = [bool(said(general, tag)) for tag in ("MSTDVNUNLHDon", "TDVNUNLHDon", "DCDVNUNLHDon")]
-    if any(told) and not all(told):
-        sheet.wrong("party.delegate", "Hóa đơn ủy nhiệm phải ghi đủ tên, địa chỉ, mã số thuế của bên "
-                    "nhận ủy nhiệm.", "TTChung", "", "C91 Điều 9")  # fmt: skip
-    elif all(told):
-        _tax_id(sheet, said(general, "MSTDVNUNLHDon"), "bên nhận ủy nhiệm", "TTChung/MSTDVNUNLHDon")
 
 
 # ── Lookup code, legal basis ────────────────────────────────────────────────────────────────────

@@ -5,13 +5,15 @@ between providers, so each known one is accepted. VAT may be 1 đ off per rate.
 """
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 from lxml import etree
 
-from einvoice import amounts, rules, words
+from einvoice import amounts, instruments, rules, words
 from einvoice.inspection.reading import day, number, said, shown
 from einvoice.inspection.report import Sheet
 
@@ -50,10 +52,12 @@ def _check(sheet: Sheet, content: etree._Element, general: etree._Element, *, is
         return
     if is_vat:
         _rates(sheet, rows, totals)
+        _cut_rate(sheet, rows, general)
     elif totals.find("THTTLTSuat") is not None or totals.find("TgTThue") is not None:
         sheet.wrong("money.vat_on_sales_invoice", "Hóa đơn bán hàng không được tách thuế GTGT.",
                     "TToan", "Bỏ phần thuế suất và tiền thuế.", "D254 Điều 10")  # fmt: skip
     _payable(sheet, rows, totals, is_vat=is_vat, adjusts=adjusts)
+    _currency(sheet, totals, general)
     _words(sheet, totals, said(general, "DVTTe") or "VND")
     _reduction(sheet, content, totals, general)
 
@@ -61,7 +65,7 @@ def _check(sheet: Sheet, content: etree._Element, general: etree._Element, *, is
 def _there(
     sheet: Sheet, rows: Sequence[Row], totals: etree._Element | None, *, adjusts: bool
 ) -> None:
-    if not rows and not adjusts:
+    if all(one.nature == "4" for one in rows) and not adjusts:
         sheet.wrong("money.no_lines", "Hóa đơn không có dòng hàng hóa, dịch vụ nào.",
                     "DSHHDVu", "Ghi ít nhất một dòng.", "D254 Điều 10")  # fmt: skip
     if totals is None and not adjusts:
@@ -101,9 +105,11 @@ def _amount(sheet: Sheet, node: etree._Element, where: str, *, adjusts: bool) ->
     quantity, price = number(node, "SLuong"), number(node, "DGia")
     if quantity is None or price is None or said(node, "TChat") == "2":
         return
-    discount = number(node, "STCKhau") or ZERO
+    discount = _discount(sheet, node, quantity * price, where)
     exact = quantity * price - discount
     rounded = (quantity * price).quantize(ONE, ROUND_HALF_UP) - discount
+    if said(node, "TChat") == "3" and amount < 0 < exact:
+        amount = -amount  # taken off by its sign
     if amount == rounded or (abs(amount - exact) < ONE and amount != amount.to_integral_value()):
         return
     if abs(amount - exact) < ONE:
@@ -114,6 +120,21 @@ def _amount(sheet: Sheet, node: etree._Element, where: str, *, adjusts: bool) ->
                 + (f" − {shown(discount)}" if discount else "")
                 + f" = {shown(rounded)}, hóa đơn ghi {shown(amount)}.", f"{where}/ThTien",
                 "Điều chỉnh hoặc thay thế hóa đơn.", "C91 Điều 10")  # fmt: skip
+
+
+def _discount(sheet: Sheet, node: etree._Element, gross: Decimal, where: str) -> Decimal:
+    """STCKhau, or what TLCKhau makes where only the percentage is given."""
+    percent, told = number(node, "TLCKhau"), number(node, "STCKhau")
+    if percent is None:
+        return told or ZERO
+    right = (gross * percent / 100).quantize(ONE, ROUND_HALF_UP)
+    if told is None:
+        return right
+    if abs(told - right) > ONE:
+        sheet.doubt("money.line_discount", f"Chiết khấu {shown(percent)}% của {shown(gross)} là "
+                    f"{shown(right)}, hóa đơn ghi {shown(told)}.", f"{where}/STCKhau",
+                    source="F1306")  # fmt: skip
+    return told
 
 
 def _rate_of_line(sheet: Sheet, node: etree._Element, where: str, *, is_vat: bool) -> None:
@@ -155,16 +176,23 @@ def _sums(rows: Sequence[Row]) -> list[Decimal]:
 
 def _rates(sheet: Sheet, rows: Sequence[Row], totals: etree._Element) -> None:
     before = len(sheet.remarks)
-    said_rates = {said(one, "TSuat"): one for one in totals.iterfind("THTTLTSuat/LTSuat")}
+    said_rates: dict[str, list[etree._Element]] = {}
+    for one in totals.iterfind("THTTLTSuat/LTSuat"):
+        said_rates.setdefault(said(one, "TSuat"), []).append(one)
     used = {row.rate for row in rows if row.rate}
     for rate in sorted(used - set(said_rates)):
         sheet.wrong("money.rate_missing", f"Bảng tổng hợp thuế suất thiếu {rate}.", "THTTLTSuat",
                     "Ghi đủ từng thuế suất.", "D254 Điều 10")  # fmt: skip
     net = vat = ZERO
-    for rate, node in said_rates.items():
-        net += number(node, "ThTien") or ZERO
-        vat += number(node, "TThue") or ZERO
-        _rate(sheet, rate, node, [row for row in rows if row.rate == rate])
+    for rate, nodes in said_rates.items():
+        if len(nodes) > 1:
+            sheet.doubt("money.rate_twice", f"Thuế suất {rate} đứng {len(nodes)} lần trong bảng tổng "
+                        "hợp.", f"LTSuat[{rate}]", "Cộng thành một dòng.", "F1510")  # fmt: skip
+        own = sum((number(one, "ThTien") or ZERO for one in nodes), ZERO)
+        tax = sum((number(one, "TThue") or ZERO for one in nodes), ZERO)
+        net, vat = net + own, vat + tax
+        if any(number(one, "ThTien") is not None for one in nodes):
+            _rate(sheet, rate, own, tax, [row for row in rows if row.rate == rate])
     for tag, total, name in (
         ("TgTCThue", net, "Tổng tiền chưa thuế"),
         ("TgTThue", vat, "Tổng tiền thuế"),
@@ -180,11 +208,8 @@ def _rates(sheet: Sheet, rows: Sequence[Row], totals: etree._Element) -> None:
         sheet.right("money.rates", "Tiền hàng và tiền thuế theo từng thuế suất khớp nhau.")
 
 
-def _rate(sheet: Sheet, rate: str, node: etree._Element, rows: Sequence[Row]) -> None:
-    net, vat = number(node, "ThTien"), number(node, "TThue") or ZERO
+def _rate(sheet: Sheet, rate: str, net: Decimal, vat: Decimal, rows: Sequence[Row]) -> None:
     where = f"LTSuat[{rate}]"
-    if net is None:
-        return
     sums = _sums(rows)
     if not any(_near(net, one) for one in sums):
         sheet.wrong("money.rate_net", f"Thuế suất {rate}: tiền hàng ghi {shown(net)}, cộng các dòng "
@@ -203,12 +228,28 @@ def _rate(sheet: Sheet, rate: str, node: etree._Element, rows: Sequence[Row]) ->
                    "thuế.", where)  # fmt: skip
 
 
+def _cut_rate(sheet: Sheet, rows: Sequence[Row], general: etree._Element) -> None:
+    """8 % is the cut rate: after its last day only a correction of an older invoice carries it."""
+    on, cut = day(general, "NLap"), rules.rules_of("vat_cut_to_percent")
+    if on is None or not any(row.rate == f"{one.value}%" for row in rows for one in cut):
+        return
+    if any(one.valid_to is None or on <= one.valid_to for one in cut):
+        return
+    text = f"Thuế suất 8% không còn vào ngày {on:%d/%m/%Y}."
+    if general.find("TTHDLQuan") is None:
+        sheet.wrong("money.rate_expired", text, "DSHHDVu", "Ghi thuế suất 10%.", "NQ204")
+    else:
+        sheet.doubt("money.rate_expired", f"{text} Chỉ dùng khi sửa hóa đơn cũ.", "DSHHDVu",
+                    source="NQ204")  # fmt: skip
+
+
 def _payable(
     sheet: Sheet, rows: Sequence[Row], totals: etree._Element, *, is_vat: bool, adjusts: bool
 ) -> None:
     told = number(totals, "TgTTTBSo")
     if told is None:
         return
+    _discounts(sheet, rows, totals)
     if told < 0 and not adjusts:
         sheet.wrong("money.payable_negative", "Tổng thanh toán âm mà không phải hóa đơn điều chỉnh.",
                     "TToan/TgTTTBSo", "Lập hóa đơn điều chỉnh.", "C91 Điều 10")  # fmt: skip
@@ -219,6 +260,15 @@ def _payable(
     sheet.wrong("money.payable", f"Tổng thanh toán ghi {shown(told)}, tính được "
                 f"{shown(possible[0])}.", "TToan/TgTTTBSo", "Điều chỉnh hoặc thay thế hóa đơn.",
                 "D254 Điều 10")  # fmt: skip
+
+
+def _discounts(sheet: Sheet, rows: Sequence[Row], totals: etree._Element) -> None:
+    """The total of trade discounts against the lines that give one."""
+    told = number(totals, "TTCKTMai")
+    listed = sum((abs(row.amount) for row in rows if row.nature == "3" and row.amount), ZERO)
+    if told is not None and listed and abs(told) != listed:
+        sheet.doubt("money.discount_total", f"Tổng chiết khấu ghi {shown(told)}, các dòng chiết khấu "
+                    f"cộng được {shown(listed)}.", "TToan/TTCKTMai", source="F1306")  # fmt: skip
 
 
 def possible_payables(
@@ -255,6 +305,18 @@ def _near(told: Decimal, right: Decimal) -> bool:
     return told == right if whole else abs(told - right) <= ONE
 
 
+def _currency(sheet: Sheet, totals: etree._Element, general: etree._Element) -> None:
+    """Whole đồng; a rate for any other currency. Source: QĐ 1306/QĐ-CT, table of TTChung, part IV."""
+    payable, currency = number(totals, "TgTTTBSo"), said(general, "DVTTe") or "VND"
+    if currency != "VND":
+        if (number(general, "TGia") or ZERO) <= 0:
+            sheet.wrong("money.exchange_rate", f"Hóa đơn bằng {currency[:10]} phải ghi tỷ giá.",
+                        "TTChung/TGia", "Ghi tỷ giá ra đồng Việt Nam.", "F1306")  # fmt: skip
+    elif payable is not None and payable != payable.to_integral_value():
+        sheet.doubt("money.fraction", f"Tổng thanh toán {shown(payable)} có phần lẻ của đồng; nên làm "
+                    "tròn đến đồng.", "TToan/TgTTTBSo", source="F1306")  # fmt: skip
+
+
 def _words(sheet: Sheet, totals: etree._Element, currency: str) -> None:
     told, text = number(totals, "TgTTTBSo"), said(totals, "TgTTTBChu")
     if told is None or not text:
@@ -265,7 +327,8 @@ def _words(sheet: Sheet, totals: etree._Element, currency: str) -> None:
         same = words.same_foreign_words(text, told, currency)
         right = words.foreign_in_words(told, currency)
     else:
-        sheet.doubt("words.unchecked", f"Không đối chiếu được số tiền bằng chữ của {currency}.",
+        what = "số có phần lẻ của đồng" if currency == "VND" else currency
+        sheet.doubt("words.unchecked", f"Không đối chiếu được số tiền bằng chữ của {what}.",
                     "TToan/TgTTTBChu")  # fmt: skip
         return
     if same:
@@ -290,11 +353,29 @@ def _reduction(
     if on is None or not (told or notes):
         return
     if notes and not rules.holds("vat_reduction_percent", on):
-        sheet.wrong("money.reduction_expired", "Ghi giảm thuế GTGT vào ngày chính sách giảm không "
-                    "còn (hoặc chưa có) hiệu lực.", "DSHHDVu", "Lập lại không giảm.", "")  # fmt: skip
-    elif told and not notes:
+        text = "Ghi giảm thuế GTGT vào ngày chính sách giảm không còn (hoặc chưa có) hiệu lực."
+        if general.find("TTHDLQuan") is None:
+            sheet.wrong("money.reduction_expired", text, "DSHHDVu", "Lập lại không giảm.", "NQ204")
+        else:
+            sheet.doubt("money.reduction_expired", f"{text} Chỉ dùng khi sửa hóa đơn cũ.", "DSHHDVu",
+                        source="NQ204")  # fmt: skip
+        return
+    if told and not notes:
         sheet.doubt("money.reduction_note", f"Giảm {shown(told)} nhưng không có dòng ghi chú nói "
                     "giảm theo văn bản nào.", "DSHHDVu", "Thêm dòng ghi chú.", "NQ204")  # fmt: skip
-    elif told and notes and shown(told) not in notes[0].replace(",", "."):
+    elif notes and not told:
+        sheet.doubt("money.reduction_note", "Ghi chú nói có giảm thuế nhưng tổng tiền không giảm.",
+                    "DSHHDVu", source="NQ204")  # fmt: skip
+    elif notes:
+        _note(sheet, notes[0], told, on)
+
+
+def _note(sheet: Sheet, note: str, told: Decimal, on: date) -> None:
+    """The note names the amount and the resolution of the day."""
+    if not re.search(rf"(?<![0-9.]){re.escape(shown(told))}(?![0-9.])", note.replace(",", ".")):
         sheet.doubt("money.reduction_note", "Số tiền giảm trong ghi chú khác số trong tổng tiền.",
-                    "DSHHDVu")  # fmt: skip
+                    "DSHHDVu", source="NQ204")  # fmt: skip
+    basis = instruments.numbers_in(rules.phrase("reduction_phrase", on))
+    if not any(one.casefold() in note.casefold() for one in basis):
+        sheet.doubt("money.reduction_basis", f"Ghi chú giảm thuế không dẫn {', '.join(basis)}.",
+                    "DSHHDVu", "Dẫn nghị quyết đang có hiệu lực.", "NQ204")  # fmt: skip

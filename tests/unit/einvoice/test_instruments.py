@@ -45,3 +45,26 @@ def test_every_successor_is_known():
     for one in instruments.by_id().values():
         assert not one.by or one.by in instruments.by_id()
         assert one.repealed is None or one.in_force < one.repealed
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("nghị định 123/2020", ["D123"]),
+        ("NGHỊ ĐỊNH SỐ 123/2020/NĐ-CP", ["D123"]),
+        ("Thông  tư số\t78/2021", ["C78"]),
+        ("Thông tư số 78/2021", ["C78"]),
+        ("Nghị định 170/2025/NĐ-CP", []),
+        ("Nghị định 65/2013/NĐ-CP, Thông tư 80/2021/TT-BTC", ["D65", "C80"]),
+        ("Nghị định 91/2022/NĐ-CP và 373/2025/NĐ-CP", ["D91", "D373"]),
+        ("Nghị định 254/2026/NĐ-CP", []),
+    ],
+)
+def test_a_repealed_instrument_is_found_however_it_is_typed(text, found):
+    assert [one.id for one in instruments.repealed_in(text, TODAY)] == found
+
+
+def test_every_instrument_the_decrees_of_2026_replace_is_known_as_repealed():
+    """Decrees 252, 253, 254 of 2026 and Circulars 89, 91 took effect on 1 July 2026."""
+    for identifier in ("D123", "D70", "D41", "D126", "D91", "D117", "D373", "D65", "C32", "C80"):
+        assert not instruments.by_id()[identifier].is_in_force(date(2026, 7, 1)), identifier

@@ -1,0 +1,79 @@
+"""Who sold, who bought, who issued for the seller: what an invoice says of them."""
+
+import re
+from datetime import date
+
+from lxml import etree
+
+from einvoice import rules
+from einvoice.errors import EInvoiceError
+from einvoice.identifiers import tax_id_doubt, tax_id_of
+from einvoice.inspection.reading import said
+from einvoice.inspection.report import Sheet
+
+OUTDATED_CONSUMER = {
+    *("người mua không lấy hóa đơn", "người mua không lấy hoá đơn", "khách lẻ", "khách vãng lai"),
+    *("khách hàng không lấy hóa đơn", "khách hàng lẻ", "người mua không cung cấp thông tin"),
+    *("bán lẻ", "khách lẻ không lấy hóa đơn", "người tiêu dùng", "bán lẻ cho người tiêu dùng"),
+}
+
+
+def check(
+    sheet: Sheet, general: etree._Element, content: etree._Element, issued_on: date | None
+) -> None:
+    """Check NBan, NMua and the delegate."""
+    _seller(sheet, content)
+    _buyer(sheet, content, issued_on)
+    _delegate(sheet, general)
+
+
+def _tax_id(sheet: Sheet, text: str, who: str, where: str) -> None:
+    try:
+        written = tax_id_of(text)
+    except EInvoiceError:
+        sheet.wrong("party.tax_id", f"Mã số thuế {who} “{text[:20]}” không phải 10, 10-3 hay 12 số.",
+                    where, "Điều chỉnh hoặc thay thế hóa đơn.", "L108 Điều 11")  # fmt: skip
+        return
+    if written != text:
+        sheet.doubt("party.tax_id_form", f"Mã số thuế {who} nên viết {written}.", where)
+    if tax_id_doubt(written):
+        sheet.doubt("party.tax_id_check", f"Số kiểm tra trong mã số thuế {who} {written} không khớp "
+                    "(có thể gõ nhầm).", where)  # fmt: skip
+
+
+def _seller(sheet: Sheet, content: etree._Element) -> None:
+    text = said(content, "NBan/MST")
+    if text:
+        _tax_id(sheet, text, "người bán", "NBan/MST")
+
+
+def _buyer(sheet: Sheet, content: etree._Element, issued_on: date | None) -> None:
+    buyer = content.find("NMua")
+    text = said(buyer, "MST")
+    if text:
+        _tax_id(sheet, text, "người mua", "NMua/MST")
+    personal = said(buyer, "CCCDan")
+    if personal and not re.fullmatch(r"[0-9]{12}", personal):
+        sheet.wrong("party.personal_id", "Số định danh cá nhân của người mua không đủ 12 số.",
+                    "NMua/CCCDan", "", "D254 Điều 10")  # fmt: skip
+    names = [said(buyer, "Ten"), said(buyer, "HVTNMHang")]
+    told = any(said(buyer, tag) for tag in ("MST", "CCCDan", "SHChieu", "DChi", "MDVQHNSach"))
+    if issued_on is None or told or not rules.holds("consumer_name", issued_on):
+        return
+    phrase = rules.phrase("consumer_name", issued_on)
+    if not any(names) and not said(buyer, "SDThoai"):
+        sheet.doubt("party.consumer", f"Người mua để trống; người tiêu dùng không cho thông tin thì ghi "
+                    f"“{phrase}”.", "NMua/Ten", "Thông báo sai sót nếu thuộc trường hợp phải ghi.",
+                    "D254 Phụ lục mục 4.b")  # fmt: skip
+    elif any(name.casefold() in OUTDATED_CONSUMER for name in names):
+        sheet.wrong("party.consumer", f"Phải ghi “{phrase}” khi người tiêu dùng không cho thông tin.",
+                    "NMua/Ten", "Thông báo sai sót (04/SS-HĐĐT).", "D254 Phụ lục mục 4.b")  # fmt: skip
+
+
+def _delegate(sheet: Sheet, general: etree._Element) -> None:
+    told = [bool(said(general, tag)) for tag in ("MSTDVNUNLHDon", "TDVNUNLHDon", "DCDVNUNLHDon")]
+    if any(told) and not all(told):
+        sheet.wrong("party.delegate", "Hóa đơn ủy nhiệm phải ghi đủ tên, địa chỉ, mã số thuế của bên "
+                    "nhận ủy nhiệm.", "TTChung", "", "C91 Điều 9")  # fmt: skip
+    elif all(told):
+        _tax_id(sheet, said(general, "MSTDVNUNLHDon"), "bên nhận ủy nhiệm", "TTChung/MSTDVNUNLHDon")
