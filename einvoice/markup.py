@@ -157,15 +157,21 @@ def canonical(node: etree._Element) -> bytes:
     """Inclusive C14N 1.0 without comments of one element, with every namespace in scope.
 
     lxml writes wrong xmlns="" for an element inside a tree whose default namespace was declared
-    further up; serialised and parsed again as a document of its own, it comes out right.
-    Raises: DocumentInvalid where an inherited xml: attribute would count as well.
+    further up; serialised and parsed again as a document of its own, it comes out right. What xml:
+    attributes its ancestors have, e.g. xml:space, it inherits (C14N 1.0, section 2.4).
+    Raises: DocumentInvalid.
     """
-    for above in node.iterancestors():
-        if any(str(name).startswith(XML_NAMESPACE) for name in above.attrib):
-            raise DocumentInvalid("inherited xml: attributes are not supported")
+    inherited = {
+        str(name): value
+        for above in reversed(list(node.iterancestors()))
+        for name, value in above.attrib.items()
+        if str(name).startswith(XML_NAMESPACE)
+    }
     try:
-        if node.nsmap:
+        if node.nsmap or inherited:
             node = etree.fromstring(etree.tostring(node, with_tail=False, encoding="UTF-8"))
+        for name, value in inherited.items():
+            node.set(name, node.get(name, value))
         return etree.tostring(
             node, method="c14n", exclusive=False, with_comments=False, with_tail=False
         )

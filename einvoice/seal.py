@@ -260,11 +260,16 @@ def _instant(text: str) -> datetime:
 
 
 def _certificates(signature: etree._Element) -> list[x509.Certificate]:
+    """The signer's first: a chain may come along, in any order (XML Signature, section 4.4.4)."""
     data = _one(_one(signature, "KeyInfo"), "X509Data")
     found = data.findall(f"{NS}X509Certificate")
     if not 0 < len(found) <= CERTIFICATES_MAX:
         raise SealInvalid("structure", f"X509Certificate stands {len(found)} times")
-    return [_certificate(_decoded(one)) for one in found]
+    read = [_certificate(_decoded(one)) for one in found]
+    if len(read) > 1:
+        issuers = {one.issuer for one in read if one.issuer != one.subject}
+        read.sort(key=lambda one: one.subject in issuers)
+    return read
 
 
 @lru_cache(maxsize=1024)

@@ -18,6 +18,7 @@ from einvoice.seal import VIETNAM, Place, Sealed
 
 _CODE = re.compile(r"M([1-9])-([0-9]{2})-[A-Z0-9]{5}-[0-9]{11}")
 _ORDINARY_CODE = re.compile(r"[0-9A-Z]{34}")
+PARTS = {"DLHDon", "DLQRCode", "MCCQT", "DSCKS"}
 _VERSION = re.compile(r"2\.[0-9]\.[0-9]")
 OTHERS = Place("DSCKS/CCKSKhac", ())
 
@@ -279,9 +280,27 @@ def _seals(
     if seller is not None:
         _holder(sheet, seller, general, content)
         _signed_on(sheet, seller, head)
+    _outside(sheet, root)
+    _buyers(sheet, found.get(seal.BUYER), said(content, "NMua/MST"))
     authority = found.get(seal.AUTHORITY_ON_INVOICE)
     if authority is not None:
         _authority(sheet, authority, seller, content, setting.trust)
+
+
+def _buyers(sheet: Sheet, sealed: Sealed | None, own: str) -> None:
+    if sealed is None or not sealed.tax_id or not own:
+        return
+    if not signatures.is_same_person(sealed.tax_id, own):
+        sheet.wrong("signature.NMua.holder", f"Chữ ký người mua là của {sealed.tax_id}, không phải "
+                    f"{own}.", "DSCKS/NMua", "", "F1510")  # fmt: skip
+
+
+def _outside(sheet: Sheet, root: etree._Element) -> None:
+    """Signatures cover DLHDon and MCCQT: what else stands beside them anybody may have added."""
+    strange = [str(one.tag)[:40] for one in root if one.tag not in PARTS]
+    if strange:
+        sheet.doubt("signature.uncovered", f"Phần {', '.join(strange[:5])} nằm ngoài mọi chữ ký, ai cũng "
+                    "có thể thêm vào.", "HDon", "Không tin phần này.", "F1510")  # fmt: skip
 
 
 def _sealed(

@@ -1,5 +1,6 @@
 """Signatures of a document: whether they hold as of their signing time, whose they are, what they cover."""
 
+import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from datetime import date, datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import rsa
 from lxml import etree
 
 from einvoice import rules, seal
@@ -27,7 +29,8 @@ _REASONS = {
     "algorithm": "thuật toán ký ngoài quy định",
     "key": "khóa không phải RSA từ 2048 bit",
     "signature": "giá trị chữ ký không do khóa của chứng thư này tạo ra",
-    "signing_time": "thời điểm ký thiếu, trùng hoặc không được ký",
+    "signing_time": "thời điểm ký thiếu, trùng, không được ký, hoặc không viết YYYY-MM-DDThh:mm:ss theo "
+    "giờ Việt Nam (không kèm múi giờ)",
     "certificate": "chứng thư số không đọc được",
     "certificate_expired": "chứng thư số không có hiệu lực vào thời điểm ký",
     "base64": "chữ ký không đúng mã hóa base64",
@@ -51,6 +54,8 @@ class Trust:
 
 
 NOBODY = Trust()
+CHAIN_MAX = 3
+"""Authorities between a signer and a trusted one: a provider's, the national one."""
 
 
 def document_ids(sheet: Sheet, root: etree._Element) -> dict[str, etree._Element] | None:
@@ -98,6 +103,7 @@ def check(
     sheet.right(code, f"Chữ ký {name} hợp lệ: {view.name} ({view.tax_id or 'không ghi mã số thuế'}), "
                 f"ký lúc {view.signed_at:%d/%m/%Y %H:%M:%S}.", place.holder, SOURCE)  # fmt: skip
     _loose(sheet, base, place)
+    _inside(sheet, base, place, sealed)
     _archive(sheet, base, sealed, place)
     _certificate(sheet, base, sealed, place, trust)
     if now is not None and sealed.signed_at > now:
@@ -113,8 +119,8 @@ def _refused(
     detail = getattr(error, "detail", "") or (
         error.why if isinstance(error, DocumentInvalid) else ""
     )
-    sheet.wrong(f"{code}.{reason}", f"Chữ ký {name} không hợp lệ: {why}"
-                + (f" ({detail[:120]})" if detail else "") + ".", place.holder,
+    shown = f" ({detail[:120]})" if detail and " " not in detail else ""
+    sheet.wrong(f"{code}.{reason}", f"Chữ ký {name} không hợp lệ: {why}{shown}.", place.holder,
                 "Không dùng tài liệu này; lấy lại bản gốc từ nơi lập.", SOURCE)  # fmt: skip
 
 
@@ -131,6 +137,42 @@ def _loose(sheet: Sheet, base: etree._Element, place: Place) -> None:
     if any((text or "").strip() for text in texts) or len(holder) != 1:
         sheet.wrong("signature.loose", "Có nội dung lạ đứng cạnh chữ ký.", place.holder,
                     "Lấy lại bản gốc.", SOURCE)  # fmt: skip
+
+
+def _inside(sheet: Sheet, base: etree._Element, place: Place, sealed: Sealed) -> None:
+    """Inside a signature only what it references is signed: nothing else may say a time or a key."""
+    signature = base.find(f"{place.holder}/{{{DSIG}}}Signature")
+    assert signature is not None
+    named = {(one.get("URI") or "")[1:] for one in signature.iter(f"{{{DSIG}}}Reference")}
+    for box in signature.iterfind(f"{{{DSIG}}}Object"):
+        if not any(one.get("Id") in named for one in box.iter() if one.get("Id")):
+            sheet.wrong("signature.loose", "Chữ ký có phần Object không được ký.", place.holder,
+                        "Lấy lại bản gốc.", SOURCE)  # fmt: skip
+    properties = list(signature.iter(f"{{{DSIG}}}SignatureProperty"))
+    if properties and not any(one.get("Target") for one in properties):
+        sheet.doubt("signature.target", "Thời điểm ký (SignatureProperty) thiếu Target.", place.holder,
+                    source=SOURCE)  # fmt: skip
+    if not _same_key(signature, sealed.certificate):
+        sheet.wrong("signature.key_value", "Khóa công khai (KeyValue) ghi trong chữ ký khác khóa của "
+                    "chứng thư.", place.holder, "Không dùng tài liệu này.", SOURCE)  # fmt: skip
+
+
+def _same_key(signature: etree._Element, certificate: x509.Certificate) -> bool:
+    """Whether the key written beside the certificate, if any, is the certificate's."""
+    key = certificate.public_key()
+    for written in signature.iter(f"{{{DSIG}}}RSAKeyValue"):
+        if not isinstance(key, rsa.RSAPublicKey):
+            return False
+        numbers = key.public_numbers()
+        for name, value in (("Modulus", numbers.n), ("Exponent", numbers.e)):
+            text = "".join((written.findtext(f"{{{DSIG}}}{name}") or "").split())
+            try:
+                told = int.from_bytes(base64.b64decode(text, validate=True), "big")
+            except ValueError:
+                return False
+            if told != value:
+                return False
+    return True
 
 
 def _archive(sheet: Sheet, base: etree._Element, sealed: Sealed, place: Place) -> None:
@@ -160,10 +202,12 @@ def _certificate(
     else:
         sheet.wrong("signature.subject", "Tên người ký ghi trong chữ ký khác tên trong chứng thư.",
                     place.holder, "Không dùng tài liệu này.", SOURCE)  # fmt: skip
-    issuer = next(
-        (one for one in (*trust.issuers, *trust.authorities) if _issued(certificate, one)), None
-    )
+    issuer = _issuer(certificate, sealed.others, (*trust.issuers, *trust.authorities))
     if issuer is not None:
+        if not issuer.not_valid_before_utc <= sealed.signed_at <= issuer.not_valid_after_utc:
+            sheet.doubt("signature.issuer_expired", f"Chứng thư của nơi cấp "
+                        f"({_common_name(issuer.subject)}) không có hiệu lực vào thời điểm ký.",
+                        place.holder, source=SOURCE)  # fmt: skip
         sheet.right("signature.issuer", f"Chứng thư do {_common_name(issuer.subject)} cấp, đã tin.",
                     place.holder)  # fmt: skip
     elif certificate.subject == certificate.issuer:
@@ -182,9 +226,40 @@ def _certificate(
                     place.holder)  # fmt: skip
 
 
+def _issuer(
+    certificate: x509.Certificate,
+    others: Sequence[x509.Certificate],
+    trusted: Sequence[x509.Certificate],
+    steps: int = CHAIN_MAX,
+) -> x509.Certificate | None:
+    """Who of the trusted stands behind a certificate, through authorities that came along."""
+    found = next((one for one in trusted if _issued(certificate, one)), None)
+    if found is not None or steps == 0:
+        return found
+    for middle in others:
+        if middle != certificate and _may_issue(middle) and _issued(certificate, middle):
+            found = _issuer(middle, others, trusted, steps - 1)
+            if found is not None:
+                return found
+    return None
+
+
+def _may_issue(certificate: x509.Certificate, *, unsaid: bool = False) -> bool:
+    """Whether it is an authority's, by its basic constraints; `unsaid` where there are none."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    except x509.ExtensionNotFound:
+        return unsaid
+    except ValueError:
+        return False
+    return found.value.ca
+
+
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     if certificate != issuer and certificate.subject == certificate.issuer:
         return False  # self-signed: trusted as it is, or not
+    if certificate != issuer and not _may_issue(issuer, unsaid=True):
+        return False
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):

@@ -47,11 +47,14 @@ def test_the_tail_of_an_element_is_no_part_of_it():
     assert markup.canonical(root[0]) == b"<b>x</b>"
 
 
-def test_an_inherited_language_is_not_supported():
-    root = markup.parsed(b'<a xml:lang="vi"><b/></a>')
+def test_xml_attributes_are_inherited_and_the_nearest_one_counts():
+    """C14N 1.0, section 2.4."""
+    root = markup.parsed(
+        b'<a xml:lang="vi" xml:space="preserve"><b xml:lang="en"><c k="1"/></b></a>'
+    )
 
-    with pytest.raises(errors.DocumentInvalid):
-        markup.canonical(root[0])
+    assert markup.canonical(root[0][0]) == b'<c k="1" xml:lang="en" xml:space="preserve"></c>'
+    assert root[0][0].attrib == {"k": "1"}
 
 
 @pytest.mark.parametrize(
