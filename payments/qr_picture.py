@@ -64,18 +64,20 @@ def codes_in_picture(picture: bytes) -> tuple[str, ...]:
         if image.width * image.height > PICTURE_PIXELS_MAX:
             raise PictureTooLarge("A picture has at most 25 million pixels.")
         if image.has_transparency_data:
-            seen = image.convert("RGBA")
-            grey = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("L")
+            drawn = image.convert("RGBA")
+            grounds = [Image.new("RGBA", drawn.size, one) for one in ("white", "black")]
+            greys = [Image.alpha_composite(one, drawn).convert("L") for one in grounds]
         else:
-            grey = image.convert("L")
+            greys = [image.convert("L")]
     except Image.DecompressionBombError as bomb:
         raise PictureTooLarge("A picture has at most 25 million pixels.") from bomb
     except (OSError, ValueError, SyntaxError) as broken:
         raise PictureUnreadable("This is no PNG, JPEG or WebP picture.") from broken
 
-    grey.thumbnail((SIDE_PIXELS_MAX, SIDE_PIXELS_MAX))
+    for grey in greys:
+        grey.thumbnail((SIDE_PIXELS_MAX, SIDE_PIXELS_MAX))
     formats = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
-    for tried in (grey, ImageOps.autocontrast(grey, cutoff=2)):
+    for tried in (*greys, ImageOps.autocontrast(greys[0], cutoff=2)):
         found = zxingcpp.read_barcodes(tried, formats=formats)
         texts = dict.fromkeys(one.text for one in found if one.text)
         if texts:

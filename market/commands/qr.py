@@ -16,6 +16,19 @@ SERVICES = {"account": "QRIBFTTA", "card": "QRIBFTTC", "merchant": "QRPUSH", "ca
 BYTES_MAX = 12_000_000
 """As much as a photo may have."""
 PICTURES = (b"\x89PNG", b"\xff\xd8", b"RIFF")
+OTHER_KINDS = (
+    (b"GIF8", "a GIF"),
+    (b"BM", "a BMP"),
+    (b"II*", "a TIFF"),
+    (b"MM\x00*", "a TIFF"),
+    (b"%PDF", "a PDF"),
+    (b"<svg", "a drawing (SVG)"),
+    (b"<?xml", "a drawing (SVG)"),
+    (b"PK", "an archive or a document"),
+)
+"""Files that may show a code and are not read here, by how they begin."""
+HEIC = b"ftyp"
+"""Stands behind the first four bytes of what new phones save as HEIC or AVIF."""
 HINTS = {
     "qr_empty": "Give the text of a code, a file, or - for stdin.",
     "qr_not_payment": "Codes for payments in Vietnam begin with 000201.",
@@ -26,6 +39,11 @@ HINTS = {
     "qr_bank_unknown": "Look it up with `market bank NAME`.",
     "qr_text_too_long": "Shorten it; codes go first.",
     "qr_amount_out_of_range": "Leave --amount out to let the payer type it.",
+    "amount_empty": "Leave --amount out to let the payer type it.",
+    "amount_unreadable": "Write 85000, 85.000, 85k or 1tr2.",
+    "amount_ambiguous": "It may mean two amounts; write 1.500 or 1,5tr.",
+    "amount_not_positive": "Amounts begin at 1 đ; leave --amount out to let the payer type it.",
+    "amount_too_large": "One transfer carries at most 499.999.999 đ.",
     "bank_unknown": "Look it up with `market bank NAME`.",
     "picture_without_code": "Take it nearer, straighter and without glare.",
     "picture_unreadable": "Save it as PNG, JPEG or WebP.",
@@ -80,7 +98,7 @@ def read(options: argparse.Namespace, settings: Settings) -> int:
     try:
         payload = qr.read(_text(options.source))
     except (OSError, UnusableSource) as wrong:
-        return refuse(str(wrong), as_json=options.json, exit_code=MISUSED)
+        return refuse(str(wrong), as_json=options.json, exit_code=MISUSED, code="unreadable")
     except PaymentError as wrong:
         return _refuse(wrong, as_json=options.json, exit_code=FAILED)
     if options.json:
@@ -139,16 +157,26 @@ def _text(source: str) -> str:
     content = _content(source)
     if isinstance(content, str):
         return content
+    _require_known(source, content)
     if not content.startswith(PICTURES):
         try:
             return content.decode("utf-8-sig")
         except UnicodeDecodeError:
-            raise UnusableSource(f"{source} is neither text nor a picture.") from None
+            raise UnusableSource(
+                f"{source} is neither UTF-8 text nor a picture (PNG, JPEG, WebP)."
+            ) from None
     codes = qr_picture.codes_in_picture(content)
     payments = [code for code in codes if code.startswith("000201")]
     if len(payments) > 1:
         raise UnusableSource(f"There are {len(payments)} payment codes in {source}: crop to one.")
     return codes[0]
+
+
+def _require_known(source: str, content: bytes) -> None:
+    kinds = (kind for begin, kind in OTHER_KINDS if content.lstrip().startswith(begin))
+    kind = "a HEIC or AVIF photo" if content[4:8] == HEIC else next(kinds, "")
+    if kind:
+        raise UnusableSource(f"{source} is {kind}: save it as PNG, JPEG or WebP, or screenshot it.")
 
 
 def _content(source: str) -> str | bytes:
@@ -160,10 +188,12 @@ def _content(source: str) -> str | bytes:
         return source
     path = Path(source)
     try:
+        if path.is_dir() and source:
+            raise UnusableSource(f"{source} is a folder: give one file.")
         if path.is_file():
             with path.open("rb") as file:
                 return file.read(BYTES_MAX + 1)
-    except ValueError:  # a zero byte inside
+    except (ValueError, OSError):  # a zero byte inside, or longer than any name
         return source
     if path.suffix.lower() in {".png", ".jpg", ".jpeg", ".webp", ".txt"} and "//" not in source:
         raise UnusableSource(f"There is no file {source}.")

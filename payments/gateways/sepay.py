@@ -154,7 +154,7 @@ def confirmation_of(
         occurred_at=wire.instant(gateway, transaction.transaction_date, now),
         direction=transaction.transfer_type,
         reference=(transaction.reference_code or "").strip(),
-        memo=transaction.content or "",
+        memo=transaction.content or transaction.description or transaction.code or "",
         account_no=(transaction.sub_account or transaction.account_number).strip(),
         bank_bin=wire.bin_of_brand(transaction.gateway),
         detail=transaction.gateway,

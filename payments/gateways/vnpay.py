@@ -35,6 +35,14 @@ AMOUNT_VND_MAX = 9_999_999_999
 """vnp_Amount has at most 12 digits."""
 PAID = "00"
 Command = Literal["pay", "genqr"]
+
+
+class AmountMalformed(NoticeMalformed):
+    """A rightly signed amount that no payment can have: not of đồng times 100, or none."""
+
+    code = "amount_malformed"
+
+
 _UNSIGNED = frozenset({"vnp_SecureHash", "vnp_SecureHashType"})
 _SAFE = re.compile(r"[^A-Za-z0-9 .,:_-]")
 _REFERENCE = re.compile(r"[A-Za-z0-9.,:_-]{1,100}")
@@ -292,9 +300,13 @@ class VNPayGateway:
         )
 
     def refusal(self, error: GatewayError) -> Answer:
-        """97 for a wrong hash, 03 for a wrong sender, 99 for all else; VNPAY will call again."""
+        """97 for a wrong hash, 03 for a wrong sender, 04 for an amount that no payment has, 99 for
+        all else; VNPAY will call again.
+        """
         if isinstance(error, SourceNotAllowed):
             return ipn_answer("03")
+        if isinstance(error, AmountMalformed):
+            return ipn_answer("04")
         return ipn_answer("97" if isinstance(error, NoticeForged) else "99")
 
 
@@ -347,13 +359,13 @@ def txn_ref_of(detail: str) -> str:
 def wire_vnd(text: str) -> int:
     """Whole đồng from a vnp_Amount.
 
-    Raises: NoticeMalformed.
+    Raises: AmountMalformed.
     """
     if not (text.isascii() and text.isdigit() and len(text) <= 15 and text.endswith("00")):
-        raise NoticeMalformed(NAME, "The amount is no number of đồng times 100.")
+        raise AmountMalformed(NAME, "The amount is no number of đồng times 100.")
     amount_vnd = int(text) // 100
     if amount_vnd == 0:
-        raise NoticeMalformed(NAME, "The amount is zero.")
+        raise AmountMalformed(NAME, "The amount is zero.")
     return amount_vnd
 
 

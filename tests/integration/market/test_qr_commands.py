@@ -84,7 +84,7 @@ def test_a_code_is_read_for_scripts_wherever_it_stands(way: str, tmp_path: Path)
         (OURS.replace("85000", "86000"), b"", 1, "changed or misread; scan it again, and do not"),
         ("https://cho.vn", b"", 1, "Codes for payments in Vietnam begin with 000201"),
         ("-", b"", 1, "There is no text. Give the text of a code"),
-        ("-", b"\x00\xff\xfe", 2, "- is neither text nor a picture."),
+        ("-", b"\x00\xff\xfe", 2, "- is neither UTF-8 text nor a picture (PNG, JPEG, WebP)."),
         ("-", b"\x89PNG broken", 1, "This is no PNG, JPEG or WebP picture. Save it as"),
         ("nowhere.png", b"", 2, "There is no file nowhere.png."),
         ("no\x07bell", b"", 1, "There are control characters inside."),
@@ -263,7 +263,9 @@ def test_a_code_is_spelled(here: Here) -> None:
     ("amount", "sentence"),
     [
         ("1.5", "It may mean two amounts"),
-        ("0", "Amounts begin at 1 đ."),
+        ("-5", "Amounts are not negative."),
+        ("-50.000 đ", "Amounts are not negative."),
+        ("CHOK7M2QX", "its last character does not check"),
         ("1000000000000", "At most 999.999.999.999 đ"),
         ("năm chục", "Write 85000, 85.000, 85k or 1tr2."),
     ],
@@ -271,7 +273,61 @@ def test_a_code_is_spelled(here: Here) -> None:
 def test_what_is_no_amount_is_refused_with_what_to_write(
     here: Here, amount: str, sentence: str
 ) -> None:
-    done = here("say", amount)
+    done = here("say", "--", amount)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
+
+
+@pytest.mark.parametrize("amount", ["0", "0 đ", "000"])
+def test_nothing_can_be_said(here: Here, amount: str) -> None:
+    assert json.loads(here("say", amount, "--json").stdout)["words"]["north"] == "không đồng"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"GIF89a....", "a GIF"),
+        (b"BM\x00\x00\x00\x00", "a BMP"),
+        (b"\x00\x00\x00\x18ftypheic\x00\x00", "a HEIC or AVIF photo"),
+        (b"\n<svg xmlns='http://www.w3.org/2000/svg'/>", "a drawing (SVG)"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"\xff\xfe\x00\x01", "neither UTF-8 text nor a picture"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_with_what_to_do(
+    here: Here, tmp_path: Path, content: bytes, kind: str
+) -> None:
+    file = tmp_path / "code"
+    file.write_bytes(content)
+
+    done = here("qr", "read", str(file), "--json")
+
+    assert done.returncode == 2
+    assert kind in done.stderr
+    assert json.loads(done.stdout)["error"]["code"] == "unreadable"
+
+
+def test_a_folder_is_no_code(here: Here, tmp_path: Path) -> None:
+    done = here("qr", "read", str(tmp_path))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is a folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("amount", "sentence"),
+    [
+        ("500000000", "at most 499.999.999"),
+        ("0", "begin at 1"),
+        ("1.5", "two amounts"),
+        ("x", "85k"),
+    ],
+)
+def test_an_amount_that_no_code_can_carry_is_refused_with_why(
+    here: Here, amount: str, sentence: str
+) -> None:
+    done = here("qr", "write", "--bank", "VCB", "--account", "123456", "--amount", amount)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert sentence in done.stderr

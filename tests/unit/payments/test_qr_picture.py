@@ -59,6 +59,14 @@ def test_a_code_drawn_on_nothing_is_read_as_on_white() -> None:
     assert qr_picture.codes_in_picture(_file(clear, "PNG")) == (OURS,)
 
 
+def test_a_white_code_on_nothing_is_read_as_on_black() -> None:
+    clear = Image.new("RGBA", (700, 700), (0, 0, 0, 0))
+    dark = _code(OURS, 600).convert("L").point(lambda x: 255 - x)
+    clear.paste(Image.new("RGBA", (600, 600), "white"), (50, 50), dark)
+
+    assert qr_picture.codes_in_picture(_file(clear, "PNG")) == (OURS,)
+
+
 def test_every_code_in_the_picture_is_told_payment_codes_first() -> None:
     link = _code("https://example.vn/menu")
 

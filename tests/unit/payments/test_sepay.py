@@ -57,6 +57,17 @@ def test_the_documented_example_is_taken() -> None:
     assert (found.direction, found.succeeded) == ("in", True)
 
 
+@pytest.mark.parametrize("content", ["", None])
+def test_where_the_memo_is_empty_the_text_of_the_bank_is_read(content: str | None) -> None:
+    found = GATEWAY.verify(changed(content=content), NOW)
+    bare = GATEWAY.verify(changed(content=content, description=""), NOW)
+
+    assert found is not None
+    assert bare is not None
+    assert "CHOK7M2QX" in found.memo
+    assert bare.memo == "CHOK7M2QX"
+
+
 @pytest.mark.parametrize(
     "notice",
     [
