@@ -37,7 +37,7 @@ def app() -> Any:
     market = market_app.create_app(config)
     market.register(bare_routed)
     naive = Naive(Database(config.database_url))
-    market_app.collect_rarely()
+    market_app.be_ready()
     return Beside(market, naive)
 
 

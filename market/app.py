@@ -18,6 +18,7 @@ from litestar.openapi.spec import Components
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
 from litestar.template.config import TemplateConfig
+from sqlalchemy.orm import configure_mappers
 
 import payments
 from market import clock, gateways, live, sessions, settings
@@ -142,12 +143,14 @@ def create_app(given: Settings | None = None) -> doors.Market:
     )
 
 
-def collect_rarely() -> None:
-    """For a process that serves: what stands now stands for good, and batches are no garbage.
+def be_ready() -> None:
+    """For a process that serves: the first request finds all mapped; what stands now stands for good,
+    and batches are no garbage.
 
     Thousands of objects wait for each commit; looking through them and through the whole
     application again and again cost a quarter of a large request's time.
     """
+    configure_mappers()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

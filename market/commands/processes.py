@@ -28,7 +28,7 @@ def web_app() -> "Litestar":
 
     logs.configure("web")
     made = app.create_app()
-    app.collect_rarely()
+    app.be_ready()
     return made
 
 
