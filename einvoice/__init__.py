@@ -7,6 +7,7 @@ from einvoice import books, meter, mirror
 from einvoice.amounts import line_amount_vnd, rounded, split_inclusive, vat_vnd
 from einvoice.answers import Outcome, Receipt, pulled_to, record_replies, record_reply
 from einvoice.authority import HTTPAuthority, PulledReply, TaxAuthority
+from einvoice.by_list import CorrectionList, Listed, corrected_by_list, sheet_of_list
 from einvoice.complaints import faults_in
 from einvoice.correcting import CorrectInvoice, correct, name_buyer
 from einvoice.deadlines import Deadline, Event, deadline
@@ -152,6 +153,7 @@ __all__ = [
     "CodeRange",
     "Contract",
     "CorrectInvoice",
+    "CorrectionList",
     "Deadline",
     "Delegate",
     "Delegation",
@@ -176,6 +178,7 @@ __all__ = [
     "KeyFolder",
     "KeySigner",
     "Line",
+    "Listed",
     "MessageState",
     "Method",
     "Nature",
@@ -230,6 +233,7 @@ __all__ = [
     "check",
     "claim_pending",
     "correct",
+    "corrected_by_list",
     "counts_by_state",
     "deadline",
     "delegations_of",
@@ -287,6 +291,7 @@ __all__ = [
     "rounded",
     "same_words",
     "sellers_waiting",
+    "sheet_of_list",
     "sign",
     "signer_from_pkcs12",
     "split_inclusive",

@@ -1,7 +1,7 @@
 """The invoice that replaces or adjusts another. Source: Circular 91/2026, Art. 10."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -20,7 +20,7 @@ from einvoice.seal import VIETNAM
 from einvoice.tables import InvoiceRow
 from einvoice.tills import letters_of_correction
 
-_CORRECTION = {Method.REPLACES: "replaced", Method.ADJUSTS: "adjusted"}
+CORRECTED_AS = {Method.REPLACES: "replaced", Method.ADJUSTS: "adjusted"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ async def correct(
     if before is not None:
         return before
     row = await _locked(db, command.invoice_id)
-    if row.state == "rejected" or row.correction not in ("", _CORRECTION[command.method]):
+    if row.state == "rejected" or row.correction not in ("", CORRECTED_AS[command.method]):
         raise NotCorrectable(row.id, row.correction or row.state)
     if row.correction == "replaced":
         before = await done(db, command.id, digest)  # the same command, while we waited
@@ -77,7 +77,7 @@ async def correct(
         draft=_correction(command, view_of(row).invoice, letters),
     )
     issued = await numbering.number_one(db, ready, signer, now)
-    row.correction = _CORRECTION[command.method]
+    row.correction = CORRECTED_AS[command.method]
     await db.flush()
     return issued
 
@@ -117,15 +117,6 @@ async def name_buyer(
 def _correction(command: CorrectInvoice, before: Invoice, letters: str) -> Invoice:
     day = command.issued_at.astimezone(VIETNAM).date()
     replaces = command.method is Method.REPLACES
-    phrase = rules.phrase("replaces_phrase" if replaces else "adjusts_phrase", day)
-    note = phrase.format(
-        template=before.template,
-        symbol=before.symbol,
-        number=before.number,
-        day=f"{before.issued_on.day:02d}",
-        month=f"{before.issued_on.month:02d}",
-        year=before.issued_on.year,
-    )
     if command.lines is None and not replaces:
         raise FieldInvalid("lines", "an adjustment says the differences")
     lines = before.lines if command.lines is None else command.lines
@@ -146,8 +137,21 @@ def _correction(command: CorrectInvoice, before: Invoice, letters: str) -> Invoi
             symbol=before.symbol,
             number=str(before.number),
             issued_on=before.issued_on,
-            note=note,
+            note=note_on(command.method, before, day),
         ),
+    )
+
+
+def note_on(method: Method, before: Invoice, day: date) -> str:
+    """The text a correcting invoice of this day carries about the other one."""
+    key = "replaces_phrase" if method is Method.REPLACES else "adjusts_phrase"
+    return rules.phrase(key, day).format(
+        template=before.template,
+        symbol=before.symbol,
+        number=before.number,
+        day=f"{before.issued_on.day:02d}",
+        month=f"{before.issued_on.month:02d}",
+        year=before.issued_on.year,
     )
 
 

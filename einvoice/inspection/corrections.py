@@ -50,7 +50,10 @@ def _text(sheet: Sheet, related: etree._Element, method: str, number: str) -> No
         month=f"{on.month:02d}",
         year=on.year,
     )
-    if told.casefold() == right.casefold():
+    listed = said(related, "SBKCLQuan")  # of several: the first, and the list of all
+    if told.casefold() == right.casefold() or (
+        listed and told.casefold().startswith(right.casefold()) and listed in told
+    ):
         sheet.right("correction", f"{told}.", "TTHDLQuan/GChu", SOURCE)
         return
     wanted = _WORDS[method].casefold()

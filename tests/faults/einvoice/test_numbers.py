@@ -21,7 +21,8 @@ TILL = Path(__file__).with_name("till.py")
 TILLS = 8
 LETTERS = ("AB", "AC", "AD", "AE")
 """Two of the eight in each series: they wait for each other, and both cores have work."""
-BATCH = 100
+BATCH, BATCH_MAX = 100, 500
+"""Invoices of one transaction: larger ones where many numbers are wanted, a thousandth of them."""
 KILLED_EVERY = 20
 """Batches between two kills, in the mean."""
 SILENT_SECONDS_MAX = 120
@@ -75,11 +76,11 @@ class Tills:
 
 
 @contextmanager
-def tills(url: str) -> Iterator[Tills]:
+def tills(url: str, batch: int) -> Iterator[Tills]:
     """Eight tills that issue as fast as they can, all killed at the end."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}  # noqa: TID251 - a child's
     process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(TILL), url, str(BATCH)],
+        [sys.executable, "-W", "ignore", str(TILL), url, str(batch)],
         env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
     )  # fmt: skip
     started = Tills(process)
@@ -104,7 +105,8 @@ async def test_eight_tills_with_kills_leave_no_gap_and_no_double(db, database_ur
     await einvoice.record_registration(db, OWNER_ID, TAX_ID, "Hộ Ví Dụ", PREFIX, now=NOW)
     await db.commit()
     chance = random.Random(4004)
-    with tills(database_url) as running:
+    batch = min(max(BATCH, numbers_wanted // 1_000), BATCH_MAX)
+    with tills(database_url, batch) as running:
         while running.acknowledged < numbers_wanted:
             for _ in range(running.hear()):
                 if running.running and chance.randrange(KILLED_EVERY) == 0:
