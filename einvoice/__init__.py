@@ -70,7 +70,7 @@ from einvoice.keys import (
 from einvoice.notices import ErrorNotice, WrongInvoice, error_message
 from einvoice.notification import notify_error
 from einvoice.numbering import OwnNumber
-from einvoice.occasions import OccasionRequest, ask_occasion
+from einvoice.occasions import OccasionRequest, ask_occasion, coded_occasion, send_occasion
 from einvoice.outages import (
     Alarm,
     Outage,
@@ -232,6 +232,7 @@ __all__ = [
     "cheaper",
     "check",
     "claim_pending",
+    "coded_occasion",
     "correct",
     "corrected_by_list",
     "counts_by_state",
@@ -291,6 +292,7 @@ __all__ = [
     "rounded",
     "same_words",
     "sellers_waiting",
+    "send_occasion",
     "sheet_of_list",
     "sign",
     "signer_from_pkcs12",

@@ -81,6 +81,8 @@ async def record_reply(
         return Receipt(Outcome.UNKNOWN, kind=finding.kind)
     if not _fits(row.kind, finding.kind):
         raise DocumentInvalid(f"a {finding.kind} does not answer a {row.kind}")
+    if row.kind == envelope.FOR_A_CODE_ONCE and finding.kind == envelope.WITH_CODE:
+        _same_invoice(reply, findings.embedded_invoice(row.body))
     if not await _kept(db, row, said, reply, now):
         return Receipt(Outcome.REPEATED, row.id, finding.kind)
     if row.state not in OPEN:
@@ -169,6 +171,7 @@ _ANSWERS = {
     envelope.DELEGATE: (envelope.REGISTRATION_RECEIVED, envelope.DELEGATION_DECIDED),
     envelope.OCCASION: (envelope.OCCASION_ANSWERED, envelope.CHECK_RESULT),
     envelope.FOR_A_CODE: (envelope.WITH_CODE, envelope.CHECK_RESULT),
+    envelope.FOR_A_CODE_ONCE: (envelope.WITH_CODE, envelope.CHECK_RESULT),
     envelope.WITHOUT_CODE: (envelope.CHECK_RESULT,),
     envelope.CASH_REGISTER_INVOICES: (envelope.CHECK_RESULT,),
     envelope.SUMMARY: (envelope.CHECK_RESULT,),
@@ -275,14 +278,19 @@ async def _coded(db: AsyncSession, row: MessageRow, reply: bytes, now: datetime)
     """Keep the invoice with its code, if what it says is what was sent. Raises: DocumentInvalid."""
     query = select(InvoiceRow).where(col(InvoiceRow.message_id) == row.id).with_for_update()
     invoice = (await db.exec(query.execution_options(populate_existing=True))).one()
-    coded = findings.embedded_invoice(reply)
-    root, sent = parsed(coded), parsed(invoice.xml)
-    if canonical(needed(root, "DLHDon")) != canonical(needed(sent, "DLHDon")):
-        raise DocumentInvalid("the invoice that came back is another one")
-    try:
-        invoice.code = checked_ordinary_code(text_at(root, "MCCQT"))
-    except CodeInvalid as error:
-        raise DocumentInvalid(str(error)) from error
-    invoice.coded_xml, invoice.state, invoice.decided_at = coded, "accepted", now
+    invoice.code, invoice.coded_xml = _same_invoice(reply, invoice.xml)
+    invoice.state, invoice.decided_at = "accepted", now
     await db.flush()
     return invoice.id
+
+
+def _same_invoice(reply: bytes, sent: bytes) -> tuple[str, bytes]:
+    """Code and bytes of the invoice in a 202, if it says what was sent. Raises: DocumentInvalid."""
+    coded = findings.embedded_invoice(reply)
+    root = parsed(coded)
+    if canonical(needed(root, "DLHDon")) != canonical(needed(parsed(sent), "DLHDon")):
+        raise DocumentInvalid("the invoice that came back is another one")
+    try:
+        return checked_ordinary_code(text_at(root, "MCCQT")), coded
+    except CodeInvalid as error:
+        raise DocumentInvalid(str(error)) from error

@@ -30,6 +30,7 @@ from einvoice.errors import (
 from einvoice.forms import forms_of
 from einvoice.identifiers import (
     AUTHORITY,
+    ONCE,
     checked_code,
     checked_message_code,
     message_code,
@@ -311,9 +312,12 @@ def _check_invoice(
     if said.seller.tax_id != seller.tax_id:
         raise FieldInvalid("seller.tax_id", "another seller's invoice is in the package")
     at_till = kind == envelope.CASH_REGISTER_INVOICES
-    if said.is_cash_register != at_till or said.symbol.startswith("K") != (
-        kind == envelope.WITHOUT_CODE
-    ):
+    goes = (
+        said.is_cash_register == at_till
+        and said.symbol.startswith("K") == (kind == envelope.WITHOUT_CODE)
+        and (said.symbol[3:4] == ONCE) == (kind == envelope.FOR_A_CODE_ONCE)
+    )
+    if not goes:
         raise SymbolInvalid(said.template, said.symbol, "does not go with this kind of message")
     if said.issued_on > office.now.astimezone(VIETNAM).date():
         raise FieldInvalid("issued_on", "it is in the future")

@@ -14,6 +14,8 @@ NUMBER_MAX = 99_999_999
 CODE_SERIAL_MAX = 99_999_999_999
 CASH_REGISTER = "M"
 REGISTERED = "T"
+ONCE = "L"
+"""Per occurrence, with the tax office's consent. Source: Circular 91/2026, Annex I."""
 SAFE_LETTERS = "ABCDEGHKLMNPQRSTUVXY"
 """Source: Circular 91/2026, Annex I."""
 AUTHORITY = "TCT"

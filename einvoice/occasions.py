@@ -1,4 +1,4 @@
-"""An invoice per occurrence: asked for with a form (106), answered (205). Pure, and one pending row.
+"""An invoice per occurrence: asked for with a form (106), answered (205), sent (201), given its code (202).
 
 For who has no registration and needs one invoice. Source: Decree 254/2026; the form's number is that
 of the authority's list of forms, its tags follow the same manner and are ours where no table is known.
@@ -9,28 +9,37 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from einvoice import seal
+from einvoice import rules, seal, series, validity
 from einvoice.delegating import Office, Party, day_of
 from einvoice.envelope import (
+    FOR_A_CODE_ONCE,
     OCCASION,
     OCCASION_ANSWERED,
+    WITH_CODE,
     Header,
     Message,
     Reason,
+    invoices_message,
     message,
     notice_message,
+    read_message,
     reason_list,
     whole,
 )
-from einvoice.errors import DocumentInvalid, FieldInvalid
-from einvoice.invoice import VND_MAX
+from einvoice.errors import DocumentInvalid, FieldInvalid, NotPossible, TotalsWrong
+from einvoice.findings import embedded_invoice
+from einvoice.identifiers import ONCE, series_symbol
+from einvoice.invoice import VAT_INVOICE, VND_MAX, Buyer, Invoice, Line, Seller, totals_of
 from einvoice.keys import Signer
 from einvoice.kinds import OCCASION_REQUEST
 from einvoice.markup import needed, tag, text_at, text_tag
 from einvoice.outgoing import header_of, queued
+from einvoice.qr import lookup_payload
 from einvoice.seal import VIETNAM
+from einvoice.tables import MessageRow, ReplyRow
 
 FORM = "06/ĐN-PSĐT"
 ANSWER_FORM = "01-1/QTr-HĐĐT"
@@ -145,3 +154,103 @@ async def ask_occasion(
     body = occasion_message(header, asked, office, signer, now)
     db.add(queued(header, body, owner_id, now))
     await db.flush()
+
+
+def occasion_invoice(
+    asked: OccasionRequest,
+    lines: Sequence[Line],
+    *,
+    number: int,
+    letters: str,
+    payment_form: str,
+    file_number: str,
+    on: date,
+) -> Invoice:
+    """The invoice that was asked for, under the letter L of its symbol.
+
+    Raises: SymbolInvalid; TotalsWrong where the lines are not worth what was asked for.
+    """
+    totals = totals_of(asked.template, lines)
+    if totals.payable_vnd != asked.amount_vnd:
+        raise TotalsWrong("payable_vnd", said=asked.amount_vnd, computed=totals.payable_vnd)
+    symbol = series_symbol(asked.template, letters, on, kind=ONCE)
+    seller = asked.seller
+    buyer = Buyer(name=asked.buyer_name, tax_id=asked.buyer_tax_id, address=asked.buyer_address)
+    title = "name_vat_invoice" if asked.template == VAT_INVOICE else "name_sales_invoice"
+    return Invoice(
+        version=rules.phrase("format_version", on),
+        title=rules.phrase(title, on),
+        template=asked.template,
+        symbol=symbol,
+        number=number,
+        issued_on=on,
+        seller=Seller(name=seller.name, tax_id=seller.tax_id, address=seller.address),
+        buyer=buyer,
+        lines=tuple(lines),
+        totals=totals,
+        payment_form=payment_form,
+        file_number=file_number,
+        lookup=lookup_payload(
+            seller.tax_id, asked.template, symbol, number, on, totals.payable_vnd
+        ),
+    )
+
+
+async def send_occasion(
+    db: AsyncSession,
+    request_id: UUID,
+    lines: Sequence[Line],
+    *,
+    payment_form: str,
+    letters: str = "AA",
+    message_id: UUID,
+    sender: str,
+    signer: Signer,
+    now: datetime,
+) -> Invoice:
+    """Number and sign the invoice that message 106 asked for, and write the 201 with it, pending.
+
+    Once for a request: its file number is the request's. `coded_occasion` has it when it came back.
+    Raises: NotPossible where the authority has not agreed, or it was sent before; SymbolInvalid,
+    TotalsWrong, FieldInvalid, SellerOfAnother, SeriesExhausted, SignerFailed.
+    """
+    query = select(MessageRow).where(col(MessageRow.id) == request_id).with_for_update()
+    request = (await db.exec(query.execution_options(populate_existing=True))).one_or_none()
+    if request is None or request.kind != OCCASION or request.state != "accepted":
+        raise NotPossible("the tax office has not agreed to this invoice")
+    asked, on = occasion_in(read_message(request.body)), now.astimezone(VIETNAM).date()
+    file_number = request.code[-20:]
+    given = {"payment_form": payment_form, "letters": letters, "file_number": file_number, "on": on}
+    draft = occasion_invoice(asked, lines, number=1, **given)  # type: ignore[arg-type]
+    validity.check(draft)
+    if await _sent_before(db, request.tax_id, file_number):
+        raise NotPossible("the invoice of this request was sent before")
+    number = await series.next_number(
+        db, request.owner_id, request.tax_id, asked.template, draft.symbol
+    )
+    invoice = occasion_invoice(asked, lines, number=number, **given)  # type: ignore[arg-type]
+    header = header_of(FOR_A_CODE_ONCE, request.tax_id, sender, message_id, now)
+    body = invoices_message(header, [seal.write_signed(invoice, signer, now)], signer, now)
+    db.add(queued(header, body, request.owner_id, now))
+    await db.flush()
+    return invoice
+
+
+async def _sent_before(db: AsyncSession, tax_id: str, file_number: str) -> bool:
+    """Unless it was refused; then it may be set right and sent again."""
+    query = select(MessageRow.body).where(
+        col(MessageRow.tax_id) == tax_id,
+        col(MessageRow.kind) == FOR_A_CODE_ONCE,
+        col(MessageRow.state) != "rejected",
+    )
+    mark = f"<MHSo>{file_number}</MHSo>".encode()
+    return any(mark in body for body in await db.exec(query))
+
+
+async def coded_occasion(db: AsyncSession, message_id: UUID) -> bytes | None:
+    """The invoice of a 201 with its code and the authority's signature, byte for byte; None before."""
+    query = select(ReplyRow.body).where(
+        col(ReplyRow.message_id) == message_id, col(ReplyRow.kind) == WITH_CODE
+    )
+    body = (await db.exec(query)).first()
+    return None if body is None else embedded_invoice(body)

@@ -125,6 +125,70 @@ async def test_one_invoice_per_occurrence_is_asked_for_and_allowed(db, authority
     assert (await einvoice.message_state(db, message_id)).state == "accepted"
 
 
+RENT = (einvoice.line("Cho thuê sạp", 1, 2_000_000, unit="Tháng"),)
+
+
+@pytest.fixture
+async def agreed(db, authority):
+    """A 106 of a seller without registration, and the tax office's consent."""
+    authority.known.sellers.clear()
+    asked = einvoice.OccasionRequest(
+        seller=PARTY, buyer_name="Công ty Mua", what="Cho thuê sạp", amount_vnd=2_000_000,
+        sold_on=NOW.date(),
+    )  # fmt: skip
+    given = {"office": OFFICE, "message_id": ids.new(), "sender": SENDER, "signer": SIGNER}
+    await einvoice.ask_occasion(db, OWNER_ID, asked, **given, now=NOW)
+    await send_all(db, authority)
+    return given["message_id"]
+
+
+def sent_as(message_id):
+    return {"payment_form": "TM/CK", "message_id": message_id, "sender": SENDER, "signer": SIGNER}
+
+
+async def test_the_invoice_of_an_occasion_has_the_letter_l_and_comes_back_with_a_code(
+    db, authority, agreed
+):
+    message_id = ids.new()
+
+    made = await einvoice.send_occasion(db, agreed, RENT, **sent_as(message_id), now=NOW)
+    before = await einvoice.coded_occasion(db, message_id)
+    await send_all(db, authority)
+    coded = await einvoice.coded_occasion(db, message_id)
+
+    assert (made.symbol, made.number, before) == ("C26LAA", 1, None)
+    assert (await einvoice.message_state(db, message_id)).state == "accepted"
+    read = einvoice.read(coded)
+    assert len(read.code) == 34
+    assert (read.symbol, read.file_number, read.lines) == ("C26LAA", made.file_number, made.lines)
+    assert einvoice.inspect(coded, now=NOW).codes(einvoice.Verdict.WRONG) == []
+
+
+async def test_an_occasion_is_invoiced_once_for_what_was_asked_and_agreed(db, authority, agreed):
+    dear = (einvoice.line("Cho thuê sạp", 1, 2_500_000),)
+    with pytest.raises(errors.TotalsWrong):
+        await einvoice.send_occasion(db, agreed, dear, **sent_as(ids.new()), now=NOW)
+    with pytest.raises(errors.NotPossible):
+        await einvoice.send_occasion(db, ids.new(), RENT, **sent_as(ids.new()), now=NOW)
+    await einvoice.send_occasion(db, agreed, RENT, **sent_as(ids.new()), now=NOW)
+
+    with pytest.raises(errors.NotPossible):
+        await einvoice.send_occasion(db, agreed, RENT, **sent_as(ids.new()), now=NOW)
+
+
+async def test_another_invoice_in_the_answer_is_refused(db, authority, agreed):
+    message_id = ids.new()
+    await einvoice.send_occasion(db, agreed, RENT, **sent_as(message_id), now=NOW)
+    (pending,) = await einvoice.claim_pending(db, 10, now=NOW)
+    (reply,) = authority.answer(pending.body).later
+    other = reply.replace("Cho thuê sạp".encode(), "Cho thuê kho".encode())
+
+    with pytest.raises(errors.DocumentInvalid):
+        await einvoice.record_reply(db, other, now=NOW)
+
+    assert await einvoice.coded_occasion(db, message_id) is None
+
+
 async def test_an_occasion_without_goods_or_money_is_not_asked_for(db):
     asked = einvoice.OccasionRequest(
         seller=PARTY, buyer_name="A", what="", amount_vnd=0, sold_on=NOW.date()
