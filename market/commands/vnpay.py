@@ -131,6 +131,8 @@ def _given(source: str) -> tuple[str | None, dict[str, str]]:
 def _text(source: str) -> str:
     if source == "-":
         text = _from_stdin()
+    elif not source.strip():
+        text = ""
     elif not source.lstrip().startswith("{") and "=" not in source:
         try:
             text = Path(source).read_text(encoding="utf-8-sig")
@@ -179,15 +181,16 @@ def _how_signed(kind: str, query: str | None, fields: dict[str, str], secrets: "
     if kind.endswith("request"):
         return "joined by pipes" if vnpay_api.verify_request(fields, secrets) else ""
     data = vnpay.canonical_query(fields)
-    if secrets.matches(fields.get("vnp_SecureHash", ""), vnpay.signer(data)):
-        return "encoded as in PHP or Python"
-    try:
-        vnpay.verify_query(query or "", secrets)
-    except NoticeForged:
-        return ""
-    except NoticeMalformed as wrong:
-        raise Unreadable(str(wrong)) from wrong
-    return "the pairs as they came, sorted"
+    is_canonical = secrets.matches(fields.get("vnp_SecureHash", ""), vnpay.signer(data))
+    if query is not None:  # as the hook reads it: a field that stands twice is never genuine
+        try:
+            vnpay.verify_query(query, secrets)
+        except NoticeForged:
+            return ""
+        except NoticeMalformed as wrong:
+            raise Unreadable(str(wrong)) from wrong
+        return "encoded as in PHP or Python" if is_canonical else "the pairs as they came, sorted"
+    return "encoded as in PHP or Python" if is_canonical else ""
 
 
 def _facts(fields: dict[str, str]) -> dict[str, str]:

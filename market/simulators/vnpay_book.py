@@ -348,7 +348,8 @@ def _is_well_formed(sent: Mapping[str, str]) -> bool:
         amount.isascii() and amount.isdigit() and 1 <= len(amount) <= 12 and int(amount) >= 100,
         len(sent["vnp_TxnRef"]) <= 100,
         len(sent["vnp_OrderInfo"]) <= 255,
-        10 <= len(sent["vnp_ReturnUrl"]) <= 255,
+        10 <= len(sent["vnp_ReturnUrl"]) <= 255
+        and sent["vnp_ReturnUrl"].startswith(("http://", "https://")),
         7 <= len(sent["vnp_IpAddr"]) <= 45,
         vnpay.instant(sent["vnp_CreateDate"]) is not None,
         vnpay.instant(sent["vnp_ExpireDate"]) is not None,

@@ -116,6 +116,7 @@ async def test_each_card_of_the_sandbox_ends_in_its_own_way(
         ({"vnp_TxnRef": ""}, "03"),
         ({"vnp_Amount": "8.5"}, "03"),
         ({"vnp_CurrCode": "USD"}, "03"),
+        ({"vnp_ReturnUrl": "javascript:alert(document.cookie)"}, "03"),
         ({"vnp_CreateDate": "today"}, "03"),
         ({"vnp_TmnCode": "NOBODY01"}, "72"),
         ({"vnp_SecureHash": "0" * 128}, "70"),

@@ -125,3 +125,17 @@ def test_what_cannot_be_read_is_misuse_with_one_plain_sentence(given):
     assert code == 2
     assert err.startswith("market: ")
     assert err.count("\n") == 1
+
+
+def test_a_query_that_says_a_thing_twice_is_never_genuine():
+    code, out, err = run("verify", f"vnp_Amount=100&{IPN}")
+
+    assert (code, out) == (2, "")
+    assert "stands twice" in err
+
+
+def test_nothing_is_named_as_nothing():
+    code, out, err = run("verify", "")
+
+    assert (code, out) == (2, "")
+    assert "There is nothing in it." in err
