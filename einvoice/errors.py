@@ -84,10 +84,12 @@ class RuleUnknown(EInvoiceError):
 
     code = "rule_unknown"
 
-    def __init__(self, key: str, day: date) -> None:
-        super().__init__(f"No rule “{key}” is in force on {day}.")
+    def __init__(self, key: str, day: date, known_on: date | None = None) -> None:
+        known = f" as the law was known on {known_on}" if known_on else ""
+        super().__init__(f"No rule “{key}” is in force on {day}{known}.")
         self.key = key
         self.day = day
+        self.known_on = known_on
 
 
 class InstrumentNotInForce(EInvoiceError):
@@ -107,7 +109,7 @@ class TaxNotComputed(EInvoiceError):
     code = "tax_not_computed"
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"The tax cannot be computed: {why}.")
+        super().__init__(f"The tax cannot be computed: {why.removesuffix('.')}.")
         self.why = why
 
 

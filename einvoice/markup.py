@@ -33,7 +33,9 @@ def parsed(document: bytes, bytes_max: int = BYTES_MAX) -> etree._Element:
     Raises: DocumentInvalid.
     """
     if len(document) > bytes_max:
-        raise DocumentInvalid(f"it has {len(document)} bytes, {bytes_max} are allowed")
+        raise DocumentInvalid(f"it has more bytes than the {bytes_max} allowed")
+    if not document.strip():
+        raise DocumentInvalid("it is empty")
     if b"<!DOCTYPE" in document or b"<!ENTITY" in document:
         raise DocumentInvalid("a DTD is not allowed")
     if document[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in document[:4]:

@@ -52,7 +52,7 @@ def rule(key: str, on: date, known_on: date | None = None) -> Rule:
         if row.holds_on(on) and (known_on is None or row.known_from <= known_on)
     ]
     if not rows:
-        raise RuleUnknown(key, on)
+        raise RuleUnknown(key, on, known_on)
     return max(rows, key=lambda row: (row.known_from, row.valid_from))
 
 

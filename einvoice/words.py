@@ -27,9 +27,10 @@ _FOLDED = {
     "tỉ": "tỷ",
     "nhăm": "lăm",
     "bẩy": "bảy",
+    "trừ": "âm",
 }
 _SILENT = {"chẵn", "đồng", "việt", "nam", "vnđ", "vnd"}
-_STOPS = str.maketrans(dict.fromkeys(".,;:/!()*–-", " "))
+_STOPS = str.maketrans(dict.fromkeys(".,;:/!()*–-\"'“”", " "))
 
 
 def amount_in_words(amount_vnd: int, spelling: Spelling = NORTH) -> str:
@@ -77,8 +78,9 @@ def same_words(text: str, amount_vnd: int) -> bool:
 
 def folded(text: str) -> str:
     """Words without what may differ: case, stops, “chẵn”, “đồng”, regional words."""
-    plain = unicodedata.normalize("NFC", text).casefold().translate(_STOPS)
-    words = (_FOLDED.get(word, word) for word in plain.split())
+    plain = unicodedata.normalize("NFC", text).casefold().strip(' ("“')
+    sign = ["âm"] if plain[:1] in {"-", "–", "−"} else []
+    words = (_FOLDED.get(word, word) for word in [*sign, *plain.translate(_STOPS).split()])
     return " ".join(word for word in words if word not in _SILENT)
 
 

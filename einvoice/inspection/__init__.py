@@ -15,6 +15,7 @@ from einvoice.inspection.signatures import NOBODY, Trust
 
 _UNREADABLE = {
     "well-formed": "không phải XML đúng cấu trúc",
+    "empty": "tệp trống",
     "bytes": "tệp lớn hơn 2 MB",
     "DTD": "có DTD hoặc bảng mã khác UTF-8, không được phép",
     "UTF-8": "không phải UTF-8",

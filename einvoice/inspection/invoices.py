@@ -19,7 +19,9 @@ from einvoice.seal import VIETNAM, Place, Sealed
 _CODE = re.compile(r"M([1-9])-([0-9]{2})-[A-Z0-9]{5}-[0-9]{11}")
 _ORDINARY_CODE = re.compile(r"[0-9A-Z]{34}")
 PARTS = {"DLHDon", "DLQRCode", "MCCQT", "DSCKS"}
-_VERSION = re.compile(r"2\.[0-9]\.[0-9]")
+_BROKEN = {"checksum": "số kiểm tra CRC sai", "length": "độ dài một trường sai",
+           "not an invoice": "không phải mã tra cứu hóa đơn"}  # fmt: skip
+VERSION = re.compile(r"2\.[0-9]\.[0-9]")
 OTHERS = Place("DSCKS/CCKSKhac", ())
 
 
@@ -74,6 +76,7 @@ def check(sheet: Sheet, root: etree._Element, setting: Setting) -> None:
     _names(sheet, general, head, setting)
     _code(sheet, root, head, setting)
     parties.check(sheet, general, content, head.issued_on)
+    parties.household(sheet, content, head.template, head.symbol)
     if not head.is_note:
         money.check(sheet, content, general, is_vat=is_vat)
     corrections.check(sheet, general, head.at_till)
@@ -122,6 +125,7 @@ def _facts(
 
 def _names(sheet: Sheet, general: etree._Element, head: _Head, setting: Setting) -> None:
     _version(sheet, general, head)
+    _title(sheet, general, head)
     _symbol(sheet, head)
     number_text = said(general, "SHDon")
     if number_text and not 1 <= (whole(number_text) or 0) <= NUMBER_MAX:
@@ -137,7 +141,7 @@ def _names(sheet: Sheet, general: etree._Element, head: _Head, setting: Setting)
 
 def _version(sheet: Sheet, general: etree._Element, head: _Head) -> None:
     told = said(general, "PBan")
-    if told and not _VERSION.fullmatch(told):
+    if told and not VERSION.fullmatch(told):
         sheet.wrong(
             "name.version", f"Phiên bản “{told}” không tồn tại.", "TTChung/PBan", "", "F1306"
         )
@@ -148,6 +152,15 @@ def _version(sheet: Sheet, general: etree._Element, head: _Head) -> None:
     if told and told != right:
         sheet.doubt("name.version", f"Phiên bản {told}, ngày lập này dùng {right}.", "TTChung/PBan",
                     source="F1306")  # fmt: skip
+
+
+def _title(sheet: Sheet, general: etree._Element, head: _Head) -> None:
+    """A template 1 or 2 under the title of the other."""
+    told = said(general, "THDon").casefold()
+    is_vat, is_sales = "giá trị gia tăng" in told or "gtgt" in told, "bán hàng" in told
+    if (head.template == "1" and is_sales and not is_vat) or (head.template == "2" and is_vat):
+        sheet.doubt("name.title", f"Tên “{said(general, 'THDon')[:80]}” không hợp với mẫu số "
+                    f"{head.template}.", "TTChung/THDon", source="C91 Phụ lục I")  # fmt: skip
 
 
 def _symbol(sheet: Sheet, head: _Head) -> None:
@@ -222,7 +235,8 @@ def _lookup(
     try:
         fields = qr.read_lookup_payload(text)
     except DocumentInvalid as error:
-        sheet.wrong("lookup.broken", f"Mã QR tra cứu hỏng ({error.why}).", where, "", "F1450")
+        why = next((text for word, text in _BROKEN.items() if word in error.why), "không đọc được")
+        sheet.wrong("lookup.broken", f"Mã QR tra cứu hỏng ({why}).", where, "", "F1450")
         return
     issued_on, payable = day(general, "NLap"), number(content, "TToan/TgTTTBSo")
     right = {

@@ -4,7 +4,7 @@ import re
 
 from lxml import etree
 
-from einvoice import kinds, layout, seal
+from einvoice import kinds, layout, rules, seal
 from einvoice.inspection import invoices, signatures, structure, words
 from einvoice.inspection.invoices import Setting
 from einvoice.inspection.reading import number, said, whole
@@ -28,6 +28,14 @@ _INNER = {
     301: "DLTBao301",
     302: "DLTBao302",
     303: "DLTBao300",
+}
+_TRAVELS = {
+    200: ("C", False, "hóa đơn có mã (ký hiệu C)"),
+    201: ("C", False, "hóa đơn có mã (ký hiệu C)"),
+    202: ("C", False, "hóa đơn có mã (ký hiệu C)"),
+    203: ("K", False, "hóa đơn không mã (ký hiệu K)"),
+    206: ("C", True, "hóa đơn có mã từ máy tính tiền"),
+    216: ("K", True, "hóa đơn không mã từ máy tính tiền"),
 }
 _NOTICES = {
     "04/SS-HĐĐT": 300,
@@ -59,6 +67,7 @@ def check_message(sheet: Sheet, root: etree._Element, setting: Setting) -> None:
     if general is None or data is None:
         return
     _header(sheet, general, kind, text)
+    _version(sheet, general, setting)
     if kind is None:
         if whole(text.removeprefix("-")) is not None and int(text) in LATER:
             sheet.note(
@@ -94,6 +103,22 @@ def _header(sheet: Sheet, general: etree._Element, kind: Kind | None, text: str)
                     SOURCE)  # fmt: skip
     if not any(one.verdict == "wrong" for one in sheet.remarks[before:]):
         sheet.right("message.header", "Phần đầu thông điệp đúng.", "TTChung", SOURCE)
+
+
+def _version(sheet: Sheet, general: etree._Element, setting: Setting) -> None:
+    """The format of the day; which day a message is of, only a clock says."""
+    told = said(general, "PBan")
+    if told and not invoices.VERSION.fullmatch(told):
+        sheet.wrong("message.version", f"Phiên bản “{told[:10]}” không tồn tại.", "TTChung/PBan", "",
+                    "F1306")  # fmt: skip
+        return
+    today = setting.now.astimezone(seal.VIETNAM).date() if setting.now else None
+    if not told or today is None or not rules.holds("format_version", today):
+        return
+    right = rules.phrase("format_version", today)
+    if told != right:
+        sheet.doubt("message.version", f"Phiên bản {told}, hiện dùng {right}.", "TTChung/PBan",
+                    source="F1306")  # fmt: skip
 
 
 def _payload(
@@ -179,14 +204,19 @@ def _invoices(
         ):
             part.wrong("message.seller", f"Hóa đơn của {facts['seller_tax_id']} nằm trong thông điệp của "
                        f"{own}.", source=SOURCE)  # fmt: skip
-        if kind.number == 206 and facts["symbol"][4:5] != "M":
-            part.wrong(
-                "message.symbol",
-                "Thông điệp 206 chỉ mang hóa đơn từ máy tính tiền.",
-                source="F1510",
-            )
+        _travels(part, facts["symbol"], kind.number)
     if len(items) > PARTS_MAX:
         sheet.doubt("message.too_many", f"Chỉ kiểm tra {PARTS_MAX} hóa đơn đầu.")
+
+
+def _travels(part: Sheet, symbol: str, kind: int) -> None:
+    """Each kind of invoice has its own message: C/K with and without code, M of a cash register."""
+    rule = _TRAVELS.get(kind)
+    if rule is None or len(symbol) < 5:
+        return
+    first, at_till, text = rule
+    if symbol[1] not in first or (symbol[4] == "M") is not at_till:
+        part.wrong("message.symbol", f"Thông điệp {kind} chỉ mang {text}.", source="F1510")
 
 
 def check_payload(

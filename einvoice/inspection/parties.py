@@ -1,6 +1,7 @@
 """Who sold, who bought, who issued for the seller: what an invoice says of them."""
 
 import re
+import unicodedata
 from datetime import date
 
 from lxml import etree
@@ -12,7 +13,8 @@ from einvoice.inspection.reading import said
 from einvoice.inspection.report import Sheet
 
 OUTDATED_CONSUMER = {
-    *("người mua không lấy hóa đơn", "người mua không lấy hoá đơn", "khách lẻ", "khách vãng lai"),
+    *("người mua không lấy hóa đơn", "khách không lấy hóa đơn", "khách lẻ", "khách vãng lai"),
+    *("khách hàng không cung cấp thông tin", "khách không cung cấp thông tin", "người mua lẻ"),
     *("khách hàng không lấy hóa đơn", "khách hàng lẻ", "người mua không cung cấp thông tin"),
     *("bán lẻ", "khách lẻ không lấy hóa đơn", "người tiêu dùng", "bán lẻ cho người tiêu dùng"),
 }
@@ -25,6 +27,20 @@ def check(
     _seller(sheet, content)
     _buyer(sheet, content, issued_on)
     _delegate(sheet, general)
+
+
+def household(sheet: Sheet, content: etree._Element, template: str, symbol: str) -> None:
+    """What a household, told by its 12-digit id, may issue: sales invoices, with code."""
+    if not re.fullmatch(r"[0-9]{12}", said(content, "NBan/MST")):
+        return
+    if template == "1":
+        sheet.doubt("party.household_vat", "Hộ kinh doanh tính thuế trực tiếp lập hóa đơn bán hàng "
+                    "(mẫu số 2), không lập hóa đơn GTGT.", "TTChung/KHMSHDon",
+                    source="D254 Điều 8")  # fmt: skip
+    if symbol[:1] == "K" and template in {"1", "2"}:
+        sheet.doubt("party.household_code", "Hộ kinh doanh dùng hóa đơn có mã hoặc từ máy tính tiền có "
+                    "mã, không dùng loại không mã.", "TTChung/KHHDon",
+                    source="D254 Điều 6.1.d")  # fmt: skip
 
 
 def _tax_id(sheet: Sheet, text: str, who: str, where: str) -> None:
@@ -65,9 +81,15 @@ def _buyer(sheet: Sheet, content: etree._Element, issued_on: date | None) -> Non
         sheet.doubt("party.consumer", f"Người mua để trống; người tiêu dùng không cho thông tin thì ghi "
                     f"“{phrase}”.", "NMua/Ten", "Thông báo sai sót nếu thuộc trường hợp phải ghi.",
                     "D254 Phụ lục mục 4.b")  # fmt: skip
-    elif any(name.casefold() in OUTDATED_CONSUMER for name in names):
+    elif any(_plain(name) in OUTDATED_CONSUMER for name in names):
         sheet.wrong("party.consumer", f"Phải ghi “{phrase}” khi người tiêu dùng không cho thông tin.",
                     "NMua/Ten", "Thông báo sai sót (04/SS-HĐĐT).", "D254 Phụ lục mục 4.b")  # fmt: skip
+
+
+def _plain(name: str) -> str:
+    """A name as it is compared: one spelling, one space, no stop at its end."""
+    plain = unicodedata.normalize("NFC", name).casefold().replace("hoá", "hóa")
+    return " ".join(plain.split()).rstrip(". ")
 
 
 def _delegate(sheet: Sheet, general: etree._Element) -> None:

@@ -48,7 +48,7 @@ def check(
 
 def _say(sheet: Sheet, problem: Problem, *, soften: bool) -> None:
     verdict, text, remedy = _SENTENCES[problem.what]
-    tag = problem.where.rpartition("/")[2]
+    tag = re.sub(r"\{[^}]*\}", "", problem.where).rpartition("/")[2]
     said = text.format(tag=tag, detail=problem.detail)
     code = f"structure.{problem.what}"
     if verdict is Verdict.WRONG and not soften:

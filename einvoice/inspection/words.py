@@ -34,7 +34,10 @@ def _checked(sheet: Sheet, notice: etree._Element) -> None:
              4: "bảng tổng hợp không hợp lệ", 5: "bảng tổng hợp không hợp lệ",
              6: "đề nghị từng lần phát sinh không hợp lệ", 7: "gói hóa đơn máy tính tiền không hợp lệ",
              9: "trường hợp khác"}  # fmt: skip
-    sheet.facts["result"] = f"{result}: {names.get(result, '')}"
+    sheet.facts["result"] = f"{result}: {names.get(result, 'không có kết quả này')}"
+    if result not in names:
+        sheet.wrong("message.result", f"Kết quả kiểm tra (LTBao) {result} không tồn tại.",
+                    "DLTBao/LTBao", "", "F1510")  # fmt: skip
     box = _BOXES.get(result)
     reasons = [
         f"{said(one, 'MLoi')} {said(one, 'MTLoi') or said(one, 'MTa')}".strip()

@@ -132,17 +132,20 @@ def _verify(options: argparse.Namespace) -> int:
 def _certificates(files: list[Path]) -> list[Any]:
     from cryptography import x509
 
-    try:
-        return [one for file in files for one in x509.load_pem_x509_certificates(file.read_bytes())]
-    except ValueError as error:
-        raise _Misused(f"a certificate file is not PEM ({error})") from error
+    found: list[Any] = []
+    for file in files:
+        try:
+            found += x509.load_pem_x509_certificates(file.read_bytes())
+        except ValueError as error:
+            raise _Misused(f"{file} is not PEM with a certificate") from error
+    return found
 
 
 def _show(report: "Report") -> None:
     from einvoice.inspection import Verdict
 
     facts = report.sheet.facts
-    if report.kind == "invoice":
+    if report.kind == "invoice" and facts.get("number"):
         _say(f"{facts.get('title') or 'Hóa đơn'} {facts.get('symbol')} số {facts.get('number')} "
              f"ngày {facts.get('issued_on')}: {facts.get('seller')} ({facts.get('seller_tax_id')}) → "
              f"{facts.get('buyer') or '?'}, {facts.get('payable')} {facts.get('currency')}")  # fmt: skip

@@ -202,3 +202,19 @@ def test_a_case_is_read_off_the_invoice_and_its_earlier_correction():
     assert advise(adjusted).choices == (Action.ADJUST,)
     with pytest.raises(NotPossible):
         triage.case_of(invoice, [Fault.AMOUNT], state="accepted", correction="replaced")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("khách đổi size", Fault.RETURNED),
+        ("khách không mua nữa", Fault.RETURNED),
+        ("sai căn cước người mua", Fault.TAX_ID),
+        ("sai 8% thành 10%", Fault.RATE),
+        ("tính thừa 10.000đ", Fault.AMOUNT),
+        ("ghi thiếu một món", Fault.AMOUNT),
+        ("sai tổng tiền", Fault.AMOUNT),
+    ],
+)
+def test_how_a_seller_says_it_at_the_stall_is_understood(text, fault):
+    assert complaints.faults_in(text) == {fault}

@@ -76,3 +76,18 @@ def test_marks_typed_apart_mean_the_same():
 @pytest.mark.parametrize("text", ["", "Một nghìn đồng", "Âm một nghìn không trăm linh hai đồng"])
 def test_other_amounts_do_not(text):
     assert not words.same_words(text, 1_002)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "same"),
+    [
+        ("Trừ năm nghìn đồng", -5_000, True),
+        ("- Năm nghìn đồng", -5_000, True),
+        ("(Âm) năm nghìn đồng", -5_000, True),
+        ("“Năm nghìn đồng chẵn.”", 5_000, True),
+        ("- Năm nghìn đồng", 5_000, False),
+        ("Năm nghìn đồng", -5_000, False),
+    ],
+)
+def test_a_minus_said_or_written_makes_the_amount_negative(text, amount, same):
+    assert words.same_words(text, amount) is same

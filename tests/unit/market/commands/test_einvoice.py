@@ -321,3 +321,30 @@ def test_tax_says_what_each_change_of_the_law_made_of_the_year(capsys):
     assert [(one["known_on"], one["total_vnd"]) for one in known] == [
         ("2025-12-10", 11_000_000), ("2026-04-29", 0),
     ]  # fmt: skip
+
+
+def test_a_file_without_a_certificate_is_named_in_one_line(told, stall, tmp_path):
+    wrong = tmp_path / "ca.pem"
+    wrong.write_bytes(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+
+    code, said, complaint = told("verify", str(stall), "--trust", str(wrong))
+
+    assert (code, said) == (2, "")
+    assert complaint == f"market: {wrong} is not PEM with a certificate\n"
+
+
+def test_what_has_no_number_is_not_introduced_as_an_invoice(told, tmp_path):
+    bare = tmp_path / "x.xml"
+    bare.write_text("<HDon><DLHDon/></HDon>")
+
+    code, said, _ = told("verify", str(bare))
+
+    assert code == 1
+    assert said.startswith("SAI    Thiếu trường bắt buộc TTChung.")
+
+
+def test_law_that_was_not_known_yet_is_said_to_be_that(told):
+    code, _, complaint = told("tax", "--revenue", "goods=1", "--known-on", "2025-01-15")
+
+    assert code == 1
+    assert complaint.endswith("is in force on 2026-12-31 as the law was known on 2025-01-15.\n")
