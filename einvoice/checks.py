@@ -11,10 +11,12 @@ does not.
 import hashlib
 import re
 from dataclasses import replace
+from datetime import date
 
 from lxml import etree
 
 from einvoice import desk, document, envelope, rules, seal, validity
+from einvoice.deadlines import Event, deadline
 from einvoice.envelope import Header, Message, Reason
 from einvoice.errors import (
     CodeInvalid,
@@ -22,6 +24,7 @@ from einvoice.errors import (
     DocumentInvalid,
     EInvoiceError,
     FieldInvalid,
+    RuleUnknown,
     SealInvalid,
     SymbolInvalid,
     TaxIdInvalid,
@@ -59,7 +62,7 @@ def check_message(body: bytes, known: Known, office: Office) -> Answer:
         return Answer(_technical(None, office, (malformed,)))
     header = request.header
     digest = hashlib.sha256(body).hexdigest()
-    reasons = _header_reasons(request)
+    reasons = _header_reasons(request, office)
     before = None if reasons else known.answer_to(header.code)
     if before is not None:
         return _repeated(header, before, digest, office)
@@ -90,10 +93,10 @@ _HANDLED = {
 }
 
 
-def _header_reasons(request: Message) -> tuple[Reason, ...]:
+def _header_reasons(request: Message, office: Office) -> tuple[Reason, ...]:
     header = request.header
     wrong = []
-    if header.version not in {"2.0.1", "2.1.0"}:
+    if header.version != rules.phrase("format_version", office.now.astimezone(VIETNAM).date()):
         wrong.append(Reason("K003", f"Phiên bản {header.version[:6]} không được hỗ trợ."))
     if header.kind not in _HANDLED:
         wrong.append(Reason("K004", f"Loại thông điệp {header.kind} không được hỗ trợ."))
@@ -236,15 +239,16 @@ def _package_reasons(
     except (SealInvalid, DocumentInvalid) as error:
         reason = Reason("K008", f"Chữ ký số không hợp lệ: {error}", "Ký lại bằng đúng chứng thư.")
         return envelope.OTHER, (reason,)
+    refused = _REFUSED[header.kind]
     if seller is None:
         reason = Reason("K101", "Người bán chưa đăng ký hóa đơn điện tử.", "Đăng ký trước.")
-        return envelope.OTHER, (reason,)
+        return refused, (reason,)
     if seller.suspended:
         reason = Reason("K102", "Người bán đang ngừng sử dụng hóa đơn.", "Liên hệ cơ quan thuế.")
-        return envelope.OTHER, (reason,)
+        return refused, (reason,)
     if seller.forms and desk.FORMS[header.kind] not in seller.forms:
         reason = Reason("K103", "Chưa đăng ký hình thức hóa đơn này.", "Đăng ký thay đổi trước.")
-        return envelope.OTHER, (reason,)
+        return refused, (reason,)
     return envelope.VALID, ()
 
 
@@ -265,7 +269,7 @@ def _invoices(
             validity.check(said)
             data = element.find("DLHDon")
             assert data is not None
-            one = _known_invoice(said, data, office)
+            one = _known_invoice(said, data, office, kind)
             if kind != envelope.CASH_REGISTER_INVOICES:
                 _sealed_invoice(request, element, said)
             _check_invoice(said, one, seller, known, found, office, kind)
@@ -276,7 +280,7 @@ def _invoices(
     return result, tuple(dict.fromkeys(reasons)), found
 
 
-def _known_invoice(said: Invoice, data: etree._Element, office: Office) -> KnownInvoice:
+def _known_invoice(said: Invoice, data: etree._Element, office: Office, kind: int) -> KnownInvoice:
     corrects = method = None
     related = said.related
     if related is not None:
@@ -296,8 +300,23 @@ def _known_invoice(said: Invoice, data: etree._Element, office: Office) -> Known
         payable_vnd=said.totals.payable_vnd,
         corrects=corrects,
         method=method,
-        is_late=said.issued_on < office.now.astimezone(VIETNAM).date(),
+        is_late=_is_late(said.issued_on, kind, office),
     )
+
+
+_SENT_BY = {
+    envelope.CASH_REGISTER_INVOICES: Event.SOLD_AT_CASH_REGISTER,
+    envelope.WITHOUT_CODE: Event.ISSUED_WITHOUT_CODE,
+}
+
+
+def _is_late(issued_on: date, kind: int, office: Office) -> bool:
+    """A till's data are due the same day, others the next working day. Decree 254/2026, Art. 15.3, 16.3."""
+    try:
+        due = deadline(_SENT_BY.get(kind, Event.ISSUED), issued_on)
+    except RuleUnknown:
+        return issued_on < office.now.astimezone(VIETNAM).date()
+    return due.is_late(office.now)
 
 
 def _check_invoice(

@@ -55,5 +55,7 @@ def _fields(text: str) -> dict[str, str]:
         tag, size, text = text[:2], text[2:4], text[4:]
         if not (tag + size).isascii() or not size.isdigit() or int(size) > len(text):
             raise DocumentInvalid("a length in the lookup QR is wrong")
+        if tag in fields:
+            raise DocumentInvalid("a field of the lookup QR stands twice")
         fields[tag], text = text[: int(size)], text[int(size) :]
     return fields

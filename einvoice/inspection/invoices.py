@@ -19,7 +19,7 @@ from einvoice.seal import VIETNAM, Place, Sealed
 _CODE = re.compile(r"M([1-9])-([0-9]{2})-[A-Z0-9]{5}-[0-9]{11}")
 _ORDINARY_CODE = re.compile(r"[0-9A-Z]{34}")
 PARTS = {"DLHDon", "DLQRCode", "MCCQT", "DSCKS"}
-_BROKEN = {"checksum": "số kiểm tra CRC sai", "length": "độ dài một trường sai",
+_BROKEN = {"checksum": "số kiểm tra CRC sai", "length": "độ dài một trường sai", "twice": "một trường đứng hai lần",
            "not an invoice": "không phải mã tra cứu hóa đơn"}  # fmt: skip
 VERSION = re.compile(r"2\.[0-9]\.[0-9]")
 OTHERS = Place("DSCKS/CCKSKhac", ())
@@ -251,11 +251,8 @@ def _lookup(
              "06": "tổng tiền"}  # fmt: skip
     if number_of(fields.get("06", "")) == payable:
         fields["06"] = right["06"]
-    off = [
-        names[key]
-        for key, value in right.items()
-        if fields.get(key, "").lstrip("0") != value.lstrip("0")
-    ]
+    fields["04"] = fields.get("04", "").lstrip("0")
+    off = [names[key] for key, value in right.items() if fields.get(key, "") != value]
     if off:
         sheet.wrong("lookup.differs", f"Mã QR nói khác hóa đơn về: {', '.join(off)}.", where,
                     "Không tin mã QR này.", "F1450")  # fmt: skip

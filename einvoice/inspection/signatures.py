@@ -144,10 +144,10 @@ def _inside(sheet: Sheet, base: etree._Element, place: Place, sealed: Sealed) ->
     signature = base.find(f"{place.holder}/{{{DSIG}}}Signature")
     assert signature is not None
     named = {(one.get("URI") or "")[1:] for one in signature.iter(f"{{{DSIG}}}Reference")}
-    for box in signature.iterfind(f"{{{DSIG}}}Object"):
-        if not any(one.get("Id") in named for one in box.iter() if one.get("Id")):
-            sheet.wrong("signature.loose", "Chữ ký có phần Object không được ký.", place.holder,
-                        "Lấy lại bản gốc.", SOURCE)  # fmt: skip
+    boxes = signature.iterfind(f"{{{DSIG}}}Object")
+    if not all(any(one.get("Id", "") in named for one in box.iter()) for box in boxes):
+        sheet.wrong("signature.loose", "Chữ ký có phần Object không được ký.", place.holder,
+                    "Lấy lại bản gốc.", SOURCE)  # fmt: skip
     properties = list(signature.iter(f"{{{DSIG}}}SignatureProperty"))
     if properties and not any(one.get("Target") for one in properties):
         sheet.doubt("signature.target", "Thời điểm ký (SignatureProperty) thiếu Target.", place.holder,

@@ -120,9 +120,9 @@ def test_a_number_twice_in_a_package_is_refused(ask, signer):
 
 def test_an_unknown_or_suspended_seller_is_refused(ask, signer, known):
     known.sellers[TAX_ID] = replace(known.sellers[TAX_ID], suspended=True)
-    assert ask(package(signer, numbered(1))).result == envelope.OTHER
+    assert ask(package(signer, numbered(1))).result == envelope.CASH_REGISTER_INVALID
     del known.sellers[TAX_ID]
-    assert ask(package(signer, numbered(1))).result == envelope.OTHER
+    assert ask(package(signer, numbered(1))).result == envelope.CASH_REGISTER_INVALID
 
 
 def test_a_message_signed_by_another_holder_is_refused(ask, authority_signer):
@@ -204,6 +204,39 @@ def test_an_invoice_sent_the_next_day_is_taken_and_marked_late(known, authority_
     answer = checks.check_message(package(signer, yesterday), known, office)
 
     assert answer.invoices[0].is_late
+
+
+def test_a_seller_who_may_not_is_told_in_the_result_of_that_message(ask, signer, known):
+    """LTBao 1 for a code, 3 without code, 7 from a cash register."""
+    known.sellers.clear()
+
+    for body, result in (
+        (sent(signer, envelope.FOR_A_CODE, ordinary(1)), envelope.NO_CODE),
+        (sent(signer, envelope.WITHOUT_CODE, ordinary(1, "K26TAA")), envelope.SOME_INVALID),
+        (package(signer, numbered(1)), envelope.CASH_REGISTER_INVALID),
+    ):
+        found = ask(body)
+        assert (found.result, found.reasons[0].code) == (result, "K101")
+
+
+@pytest.mark.parametrize(("day", "is_late"), [(20, False), (19, True), (23, False)])
+def test_an_ordinary_invoice_has_until_the_next_working_day(
+    known, authority_signer, signer, day, is_late
+):
+    """Decree 254/2026, Annex 7: what is issued on a Friday is sent on Monday at the latest."""
+    office = memory.Office(authority_signer, ids.new, NOW)
+    one = ordinary(1, issued_on=NOW.date().replace(day=day))
+
+    answer = checks.check_message(sent(signer, envelope.FOR_A_CODE, one), known, office)
+
+    assert [found.is_late for found in answer.invoices] == [is_late]
+
+
+def test_a_message_of_an_older_format_is_not_received(ask, signer):
+    """Decision 1306: 2.1.0 since 13 June 2025."""
+    found = ask(package(signer, numbered(1), version="2.0.1"))
+
+    assert (found.kind, found.reasons[0].code) == (envelope.TECHNICAL, "K003")
 
 
 # ── Ordinary invoices and error notices ─────────────────────────────────────────────────────────

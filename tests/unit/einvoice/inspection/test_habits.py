@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from einvoice import inspection
+from einvoice import inspection, qr
 from einvoice.inspection import Verdict
 from tests.unit.einvoice.conftest import NOW
 from tests.unit.einvoice.inspection.conftest import coded, company_invoice, findings, spoiled
@@ -110,3 +110,18 @@ def test_a_verdict_that_does_not_exist_is_wrong():
 
     assert "message.result" in findings(notice.format(8))
     assert "message.result" not in findings(notice.format(2))
+
+
+def test_a_lookup_code_names_each_thing_once_and_the_whole_tax_id(stall):
+    """Decision 1450, part I.7: the seller's tax id without dash, nothing left off."""
+    xml = stall.decode()
+    text = re.search("<DLQRCode>(.*)</DLQRCode>", xml)[1]
+    inner = text[6:-8]
+    short = inner.replace("0112038190000123", "011138190000123")
+    for content, code in (
+        (f"99{len(short) - 4:02d}{short[4:]}", "lookup.differs"),
+        (inner + inner, "lookup.broken"),
+    ):
+        open_end = f"000201{content}6304"
+        forged = open_end + qr.crc16(open_end.encode())
+        assert code in findings(xml.replace(text, forged)), content
