@@ -43,6 +43,12 @@ class AmountMalformed(NoticeMalformed):
     code = "amount_malformed"
 
 
+class OrderUnnamed(NoticeMalformed):
+    """Rightly signed, and about no order at all."""
+
+    code = "order_unnamed"
+
+
 _UNSIGNED = frozenset({"vnp_SecureHash", "vnp_SecureHashType"})
 _SAFE = re.compile(r"[^A-Za-z0-9 .,:_-]")
 _REFERENCE = re.compile(r"[A-Za-z0-9.,:_-]{1,100}")
@@ -300,14 +306,16 @@ class VNPayGateway:
         )
 
     def refusal(self, error: GatewayError) -> Answer:
-        """97 for a wrong hash, 03 for a wrong sender, 04 for an amount that no payment has, 99 for
-        all else; VNPAY will call again.
+        """97 for a wrong hash, 03 for a wrong sender, 01 for no order, 04 for an amount that no
+        payment has, 99 for all else; VNPAY will call again.
         """
-        if isinstance(error, SourceNotAllowed):
-            return ipn_answer("03")
-        if isinstance(error, AmountMalformed):
-            return ipn_answer("04")
-        return ipn_answer("97" if isinstance(error, NoticeForged) else "99")
+        kinds = (
+            (SourceNotAllowed, "03"),
+            (NoticeForged, "97"),
+            (OrderUnnamed, "01"),
+            (AmountMalformed, "04"),
+        )
+        return ipn_answer(next((rsp for kind, rsp in kinds if isinstance(error, kind)), "99"))
 
 
 def ipn_answer(rsp_code: str) -> Answer:
@@ -328,8 +336,10 @@ def confirmation_of(fields: Mapping[str, str], now: datetime) -> Confirmation:
     """
     txn_ref, response = fields.get("vnp_TxnRef", ""), fields.get("vnp_ResponseCode", "")
     status = fields.get("vnp_TransactionStatus", "")
-    if not txn_ref or not response:
-        raise NoticeMalformed(NAME, "TxnRef or ResponseCode is missing.")
+    if not txn_ref:
+        raise OrderUnnamed(NAME, "TxnRef is missing.")
+    if not response:
+        raise NoticeMalformed(NAME, "ResponseCode is missing.")
     number = fields.get("vnp_TransactionNo", "")
     # A cancelled payment has number 0 at VNPAY: its own reference tells it apart.
     provider_id = number if number.strip("0") else f"{txn_ref}:{response}"

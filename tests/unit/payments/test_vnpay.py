@@ -186,6 +186,13 @@ def test_a_signed_ipn_that_makes_no_sense_is_malformed(changes: dict[str, str]) 
         GATEWAY.verify(ipn(**changes), NOW)
 
 
+def test_a_signed_ipn_about_no_order_is_answered_01() -> None:
+    with pytest.raises(vnpay.OrderUnnamed) as raised:
+        GATEWAY.verify(ipn(vnp_TxnRef=""), NOW)
+
+    assert GATEWAY.refusal(raised.value).body == {"RspCode": "01", "Message": "Order not found"}
+
+
 @pytest.mark.parametrize("amount", ["8500050", "8500001", "0", "85e5", ""])
 def test_a_signed_amount_that_no_payment_has_is_answered_04(amount: str) -> None:
     with pytest.raises(vnpay.AmountMalformed) as raised:
