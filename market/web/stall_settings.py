@@ -1,7 +1,7 @@
 """What a vendor decides about the stall: invoices, rounding, whether its goods go on the portal."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -15,9 +15,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import catalog
 import einvoice
 from catalog.channels import owners_joined
+from einvoice.deadlines import working_days_after
 from market import clock, consents, sales
 from market.db import Database, Viewer
 from market.errors import ConsentMissing, NotFound
+from market.flows import delegation
 from market.flows import invoice as invoice_flow
 from market.flows.listing import PORTAL
 from market.settings import Settings
@@ -56,6 +58,7 @@ async def settings_page(
     async with database.as_viewer(viewer) as db:
         stall, vendor = await _own(db, stall_id)
         registration = await einvoice.registration_of(db, vendor.tax_id) if vendor.tax_id else None
+        standing = await delegation.standing_at(db, vendor.id, clock.local_day(now))
     async with database.as_system() as db:
         on_portal = vendor.id in await owners_joined(db, [vendor.id])
     asked = [one for one in consents.purposes(clock.local_day(now)) if one.code == INVOICES]
@@ -63,6 +66,8 @@ async def settings_page(
         "stall": stall,
         "vendor": {"name": vendor.name, "tax_id": vendor.tax_id},
         "registration": registration,
+        "confirm_by": registration and _confirm_by(registration),
+        "standing": standing,
         "on_portal": on_portal,
         "consent": asked[0] if asked else None,
         "roundings": ROUNDINGS_VND,
@@ -162,6 +167,11 @@ async def portal(
         else:
             await catalog.leave_channel(db, PORTAL, vendor.id, reason="consent_withdrawn", now=now)
     return Redirect(f"/ban-hang/{stall_id}/cai-dat", status_code=303)
+
+
+def _confirm_by(registration: einvoice.RegistrationState) -> date:
+    """Until when the seller confirms to the authority. Source: Circular 91/2026, Art. 6."""
+    return working_days_after(clock.local_day(registration.changed_at), 1)
 
 
 async def _own(db: AsyncSession, stall_id: UUID) -> tuple[sales.StallPlace, VendorRow]:

@@ -262,7 +262,6 @@ sales.addEventListener("sent", ({ detail: sale }) => {
 sales.addEventListener("refused", ({ detail }) => refused(detail.problem));
 sales.addEventListener("change", showStanding);
 sales.addEventListener("invoiced", ({ detail: own }) => {
-  slip.hide();
   toast(t("Hóa đơn số {number} đã được ghi.", { number: own.number }));
 });
 sales.addEventListener("stuck", ({ detail }) => warn(t("Hóa đơn số {number} lập lúc mất mạng chưa ghi được. Gọi hỗ trợ của chợ.", { number: detail.own.number }), true));

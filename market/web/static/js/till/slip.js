@@ -47,9 +47,8 @@ export class Slip {
     this.#show(
       line("b", t("Hóa đơn {name} số {number}", { name: `${own.template}${own.symbol}`, number: own.number })),
       line("b", vnd(sale.command.amount_vnd), "num"),
-      line("span", t("Mã cơ quan thuế"), "quiet"),
       line("code", own.code),
-      line("span", t("Tự gửi khi có mạng lại."), "quiet"),
+      line("span", t("Mã cơ quan thuế. Tự gửi khi có mạng lại."), "quiet"),
     );
     return true;
   }
