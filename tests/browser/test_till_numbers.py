@@ -25,6 +25,9 @@ async def listening(page: Page) -> None:
     raise AssertionError("the till got no numbers")
 
 
+EAR = """import(document.querySelector('script[src*="till/main"]').src.replace("main.js", "ear.js"))"""
+"""The till's own line."""
+
 HAS_NUMBERS = """() => new Promise((resolve) => {
   const request = indexedDB.open("cho-till");
   request.onsuccess = () => {
@@ -35,8 +38,13 @@ HAS_NUMBERS = """() => new Promise((resolve) => {
 
 
 async def cut(page: Page, *, is_off: bool) -> None:
+    """The line is cut or back; a stream that is open already outlives the browser's own switch."""
     await page.context.set_offline(is_off)
     if is_off:
+        await page.evaluate(
+            f"""async () => {{ const {{ line }} = await {EAR};
+            line.source.close(); dispatchEvent(new Event("offline")); }}"""
+        )
         await expect(page.locator("#beat-word")).to_have_text("MẤT MẠNG")
     else:
         await expect(page.locator("#beat-word")).to_have_text("Đang nghe", timeout=SOON_MS)
@@ -107,8 +115,8 @@ async def test_the_till_hears_that_invoices_are_overdue(visitors: Visitors):
     await listening(page)
 
     await page.evaluate(
-        """async () => { const { line } = await import(document.querySelector('script[type=module][src*="till/main"]').src.replace("main.js", "ear.js"));
-        line.dispatchEvent(new CustomEvent("invoices_due", { detail: { level: "late", count: 2, rejected: 1 } })); }"""
+        f"""async () => {{ const {{ line }} = await {EAR};
+        line.dispatchEvent(new CustomEvent("invoices_due", {{ detail: {{ level: "late", count: 2, rejected: 1 }} }})); }}"""
     )
 
     await expect(page.locator("#alert")).to_contain_text("2 hóa đơn quá hạn chưa tới cơ quan thuế.")
