@@ -70,6 +70,7 @@ MODULES = (
     "operators",
     "receipts",
     "clearing",
+    "clearing_files",
     "my_settlements",
     "refunds",
     "refund_doubts",

@@ -79,6 +79,8 @@ class AskRefund(msgspec.Struct, frozen=True, kw_only=True):
     asked_by: UUID | None = None
     is_held: bool | None = None
     """Of takings, or of what a person put aside in suspense to be given back; None: takings first."""
+    payment_id: UUID | None = None
+    """Of which payment or sale, where a person gave the receipt's money to several; None: any."""
     road: Road | None = None
     """None: by API where an acquirer took the money, else a guided transfer."""
     code: str = ""
@@ -147,6 +149,8 @@ class Refundable(msgspec.Struct, frozen=True, kw_only=True):
     amount_vnd: int
     """What of that may go back at all."""
     left_vnd: int
+    gone_vnd: int
+    """Of the whole transfer, given back already or asked to be."""
     memo: str
     occurred_at: datetime
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, text
+from sqlalchemy import ColumnElement, and_, func, or_, text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -16,7 +16,16 @@ from payments.payment import PaymentState
 from payments.refund import Outgoing, Refundable, RefundRequest, RefundState
 from payments.refund_tables import RefundRequestRow
 from payments.settlement import VIETNAM, SettlementOutcome
-from payments.suspense.moves import REFUND_DUE
+from payments.suspense.moves import (
+    IGNORED,
+    PARTS_MAX,
+    REFUND_DUE,
+    Decision,
+    sale_id_of,
+    spread,
+)
+from payments.suspense.storage import decision_of
+from payments.suspense.tables import CaseRow, DecisionRow, TargetRow
 from payments.tables import PaymentRow, ReceiptRow
 
 DAYS_LATE_MAX = 40
@@ -41,23 +50,27 @@ async def refundable(
     """What came for a payment, or by one receipt, and how much of it is left.
 
     Money of a sale goes back in any part; money in suspense as far as a person decided that it
-    shall (`payments.suspense`), until then nothing of it. Oldest first.
+    shall (`payments.suspense`), until then nothing of it. Money that a person assigned is of the
+    payment it was assigned to, or of the sale that was made for it. Oldest first.
     """
     query = select(ReceiptRow).where(ReceiptRow.direction == "in")
     if payment_id is not None:
-        query = query.where(ReceiptRow.payment_id == payment_id)
+        assigned = [_is_receipt(one) for one in await _assigned_to(db, payment_id)]
+        query = query.where(or_(col(ReceiptRow.payment_id) == payment_id, *assigned))
     else:
         assert receipt_id is not None
         query = query.where(_is_receipt(receipt_id))
     rows = await db.exec(query.order_by(col(ReceiptRow.recorded_at), col(ReceiptRow.id)).limit(100))
     receipts = [row for row in rows.all() if row.owner_id is not None]
     settled = await _settled(db, {row.payment_id for row in receipts if row.payment_id})
-    found = []
+    found: list[Refundable] = []
     for row in receipts:
         for transfer in await _transfers_of(db, row):
-            is_settled = row.payment_id in settled
-            found.append(await _refundable(db, row, transfer, settled=is_settled))
-    return found
+            if transfer.kind == TransferKind.HELD and not _is_released(row, settled):
+                found += await _decided(db, row, transfer)
+            else:
+                found.append(_refundable(row, transfer, row.payment_id, transfer.amount_vnd))
+    return [one for one in found if payment_id in (None, one.payment_id)]
 
 
 async def refund_request(db: AsyncSession, refund_id: UUID) -> RefundRequest | None:
@@ -206,20 +219,30 @@ async def _transfers_of(db: AsyncSession, row: ReceiptRow) -> Sequence[Any]:
     return found.all()
 
 
-async def _refundable(
-    db: AsyncSession, row: ReceiptRow, transfer: Any, *, settled: bool
+def _is_released(row: ReceiptRow, settled: set[UUID]) -> bool:
+    """It came short, and the rest of its payment made takings of it."""
+    return row.outcome == SettlementOutcome.SHORT and row.payment_id in settled
+
+
+def _refundable(
+    row: ReceiptRow,
+    transfer: Any,
+    payment_id: UUID | None,
+    may_vnd: int,
+    *,
+    is_held: bool = False,
+    asked_vnd: int | None = None,
+    place_id: UUID | None = None,
 ) -> Refundable:
+    """`asked_vnd`: of this part of the transfer; all that is asked of it bounds each part."""
     assert row.owner_id is not None
-    may_vnd, is_held = transfer.amount_vnd, False
-    if transfer.kind == TransferKind.HELD and not (
-        row.outcome == SettlementOutcome.SHORT and settled
-    ):
-        may_vnd, is_held = await _decided(db, row.id, transfer.amount_vnd)
+    asked_vnd = transfer.asked_vnd if asked_vnd is None else asked_vnd
+    left_vnd = min(may_vnd - asked_vnd, transfer.amount_vnd - transfer.asked_vnd)
     return Refundable(
         receipt_id=row.id,
         owner_id=row.owner_id,
-        place_id=row.place_id,
-        payment_id=row.payment_id,
+        place_id=place_id or row.place_id,
+        payment_id=payment_id,
         original_id=transfer.id,
         is_held=is_held,
         road="direct" if row.account_no else "acquired",
@@ -229,32 +252,87 @@ async def _refundable(
         captured_vnd=row.amount_vnd,
         original_vnd=transfer.amount_vnd,
         amount_vnd=may_vnd,
-        left_vnd=max(0, may_vnd - transfer.asked_vnd),
+        left_vnd=max(0, left_vnd),
+        gone_vnd=transfer.asked_vnd,
         memo=row.memo,
         occurred_at=row.occurred_at,
     )
 
 
-async def _decided(db: AsyncSession, receipt_id: UUID, amount_vnd: int) -> tuple[int, bool]:
-    """How much of waiting money may go back by what a person decided, and whether from suspense.
+async def _decided(db: AsyncSession, row: ReceiptRow, transfer: Any) -> list[Refundable]:
+    """What of waiting money may go back by what a person decided: of each sale, and as due back."""
+    decision = await _decision(db, row.id)
+    by_part: dict[int, int] = {}
+    for share, number, vnd in spread(decision.shares, decision.parts) if decision else ():
+        if share.receipt_id == row.id:
+            by_part[number] = by_part.get(number, 0) + vnd
+    found = []
+    for number, vnd in by_part.items():
+        assert decision is not None
+        part = decision.parts[number]
+        if part.kind == IGNORED:
+            continue
+        is_held = part.kind == REFUND_DUE
+        payment_id = row.payment_id if is_held else part.target_id
+        asked = await _asked_vnd(db, transfer.id, payment_id, is_held=is_held)
+        found.append(
+            _refundable(
+                row, transfer, payment_id, vnd,
+                is_held=is_held, asked_vnd=asked, place_id=part.place_id,
+            )
+        )  # fmt: skip
+    return found or [_refundable(row, transfer, row.payment_id, 0, is_held=True)]
 
-    Shared decisions over several receipts tell only where all of them went one way.
+
+async def _decision(db: AsyncSession, receipt_id: UUID) -> Decision | None:
+    """The decision about this money that stands, or is just being carried out."""
+    found = await db.exec(
+        select(DecisionRow)
+        .join(CaseRow, col(CaseRow.decision_id) == DecisionRow.id)
+        .where(
+            CaseRow.receipt_id == receipt_id,
+            col(DecisionRow.state).in_(("planned", "posted")),
+            col(DecisionRow.undoes_id).is_(None),
+        )
+    )
+    row = found.one_or_none()
+    return None if row is None else decision_of(row)
+
+
+async def _asked_vnd(
+    db: AsyncSession, original_id: UUID, payment_id: UUID | None, *, is_held: bool
+) -> int:
+    """What is given back, or asked for, of the part of a transfer that was of this payment."""
+    found = await db.exec(
+        select(func.coalesce(func.sum(RefundRequestRow.amount_vnd), 0)).where(
+            RefundRequestRow.original_id == original_id,
+            col(RefundRequestRow.payment_id).is_not_distinct_from(payment_id),
+            RefundRequestRow.is_held == is_held,
+            RefundRequestRow.state != RefundState.REFUSED.value,
+        )
+    )
+    return int(found.one())
+
+
+async def _assigned_to(db: AsyncSession, payment_id: UUID) -> list[UUID]:
+    """The receipts that a person assigned to this payment, or made this sale for.
+
+    The id of such a sale follows from its decision's, and so back.
     """
-    connection = await db.connection()
-    found = (await connection.execute(_DECISION, {"receipt_id": receipt_id})).one_or_none()
-    if found is None:
-        return 0, True
-    by_kind: dict[bool, int] = {}
-    for part in found.parts:
-        if part["kind"] != "ignored":
-            due = part["kind"] == REFUND_DUE
-            by_kind[due] = by_kind.get(due, 0) + int(part["amount_vnd"])
-    whole = sum(by_kind.values()) == sum(int(part["amount_vnd"]) for part in found.parts)
-    if len(found.shares) > 1 and not (whole and len(by_kind) == 1):
-        return 0, True
-    if True in by_kind:
-        return min(amount_vnd, by_kind[True]), True
-    return min(amount_vnd, by_kind.get(False, 0)), False
+    taken = select(TargetRow.decision_id).where(TargetRow.payment_id == payment_id)
+    made = [sale_id_of(payment_id, index) for index in range(PARTS_MAX)]  # its own inverse
+    rows = await db.exec(
+        select(DecisionRow).where(
+            or_(col(DecisionRow.id).in_(taken), col(DecisionRow.id).in_(made)),
+            col(DecisionRow.state).in_(("planned", "posted")),
+        )
+    )
+    return [
+        share.receipt_id
+        for decision in map(decision_of, rows.all())
+        if any(part.target_id == payment_id for part in decision.parts)
+        for share in decision.shares
+    ]
 
 
 def _reference_of(row: ReceiptRow) -> str:
@@ -275,9 +353,4 @@ SELECT t.id, t.kind, t.amount_vnd, t.debit_id,
 FROM payments.transfer t
 WHERE t.lane = :lane AND t.id = ANY(:ids) AND t.kind = ANY(:kinds)
 ORDER BY t.kind = 2, t.id
-""")
-_DECISION = text("""
-SELECT d.shares, d.parts FROM payments.suspense_case c
-JOIN payments.suspense_decision d ON d.id = c.decision_id AND d.state IN ('planned', 'posted')
-WHERE c.receipt_id = :receipt_id AND d.undoes_id IS NULL
 """)

@@ -54,7 +54,11 @@ async def given_back_by(db: AsyncSession, owner_id: UUID, refund_id: UUID) -> Gi
 
 async def _read(db: AsyncSession, statement: Any, asked: dict[str, Any]) -> Sequence[GivenBack]:
     connection = await db.connection()
-    kind = {"refund": int(TransferKind.REFUND), "charge": int(TransferKind.CHARGE)}
+    kind = {
+        "refund": int(TransferKind.REFUND),
+        "charge": int(TransferKind.CHARGE),
+        "held": int(TransferKind.HELD),
+    }
     rows = (await connection.execute(statement, asked | kind)).all()
     found = []
     for row in rows:
@@ -89,27 +93,45 @@ async def _gone_vnd(db: AsyncSession, row: Any) -> int:
             "originals": originals,
             "position": row.position,
             "id": row.id,
+            "target": row.target_id,
         },
     )
     return int(gone.scalar_one())
 
 
 # A receipt's business day is the Vietnamese day on which its transfers occurred: the key leads with it.
+# `a` is the sale that a person said the money was for; there it is takings, wherever it had come to.
 _SELECT = """
-SELECT t.id, t.lane, t.position, t.place_id, t.amount_vnd, t.occurred_at, r.gateway, r.outcome,
-       COALESCE(p.amount_vnd, r.amount_vnd) AS sale_vnd,
-       CASE WHEN r.payment_id IS NULL THEN ARRAY[r.id] ELSE
+SELECT t.id, t.lane, t.position, COALESCE(a.place_id, t.place_id) AS place_id, t.amount_vnd,
+       t.occurred_at, r.gateway, r.outcome, a.target_id,
+       COALESCE(a.amount_vnd, p.amount_vnd, r.amount_vnd) AS sale_vnd,
+       CASE WHEN a.target_id IS NOT NULL THEN a.receipt_ids
+            WHEN r.payment_id IS NULL THEN ARRAY[r.id] ELSE
            ARRAY(SELECT o.id FROM payments.receipt o WHERE o.payment_id = r.payment_id) END AS receipt_ids
 FROM payments.transfer t
 JOIN payments.transfer s ON s.lane = t.lane AND s.id = t.subject_id AND s.kind <> :charge
 JOIN payments.receipt r ON r.id = s.subject_id
     AND r.business_date = (s.occurred_at AT TIME ZONE INTERVAL '7 hours')::date
 LEFT JOIN payments.payment p ON p.id = r.payment_id
-WHERE t.kind = :refund AND COALESCE(p.purpose, 'sale') = 'sale'
-  AND t.place_id <> '00000000-0000-0000-0000-000000000000'
+LEFT JOIN payments.refund_request q ON q.id = t.id
+LEFT JOIN LATERAL (
+    SELECT (x.part ->> 'target_id')::uuid AS target_id, (x.part ->> 'place_id')::uuid AS place_id,
+           (x.part ->> 'amount_vnd')::bigint AS amount_vnd,
+           (x.part ->> 'is_charge')::boolean AS is_charge,
+           ARRAY(SELECT (y ->> 'receipt_id')::uuid FROM jsonb_array_elements(d.shares) y) AS receipt_ids
+    FROM payments.suspense_case c
+    JOIN payments.suspense_decision d ON d.id = c.decision_id
+        AND d.state IN ('planned', 'posted') AND d.undoes_id IS NULL
+    CROSS JOIN jsonb_array_elements(d.parts) WITH ORDINALITY x (part, number)
+    WHERE s.kind = :held AND c.receipt_id = r.id AND x.part ->> 'kind' IN ('payment', 'sale')
+    ORDER BY (x.part ->> 'target_id')::uuid = q.payment_id DESC NULLS LAST, x.number
+    LIMIT 1) a ON true
+WHERE t.kind = :refund AND NOT COALESCE(a.is_charge, COALESCE(p.purpose, 'sale') <> 'sale')
+  AND COALESCE(a.place_id, t.place_id) <> '00000000-0000-0000-0000-000000000000'
 """
 _WITHIN = text(
-    _SELECT + " AND t.place_id = ANY(:places) AND t.occurred_at >= :start AND t.occurred_at < :end"
+    _SELECT + " AND (t.place_id = ANY(:places) OR s.kind = :held)"
+    " AND COALESCE(a.place_id, t.place_id) = ANY(:places) AND t.occurred_at >= :start AND t.occurred_at < :end"
     " ORDER BY t.position, t.id"
 )
 _ONE = text(_SELECT + " AND t.lane = :lane AND t.id = :id")
@@ -117,4 +139,6 @@ _GONE = text("""
 SELECT COALESCE(sum(f.amount_vnd), 0)::bigint FROM payments.refund f
 JOIN payments.transfer t ON t.lane = f.lane AND t.id = f.id AND t.kind = :refund
 WHERE f.lane = :lane AND f.original_id = ANY(:originals) AND (t.position, t.id) <= (:position, :id)
+  AND (CAST(:target AS uuid) IS NULL OR EXISTS (
+      SELECT FROM payments.refund_request q WHERE q.id = f.id AND q.payment_id = :target))
 """)

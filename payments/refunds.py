@@ -65,6 +65,7 @@ async def ask_refund(db: AsyncSession, command: AskRefund, *, now: datetime) -> 
     known = await _row(db, command.id)
     if known is not None:
         return _same(known, command)
+    target = await _target(db, command)  # as it is now that nobody else can change it
     await _reserve(db, target, command.amount_vnd)
     road = command.road or target.road
     row = RefundRequestRow(
@@ -136,9 +137,11 @@ async def answer_refund(
     now: datetime,
     ask_after: timedelta,
     problem: str = "",
+    happened_at: datetime | None = None,
 ) -> RefundRequest:
     """What follows from an acquirer's word. A confirmed refund still has to be booked.
 
+    `happened_at`: when the money went back, where that is known; else it is now.
     Raises: RefundUnknown.
     """
     row = await _locked(db, refund_id)
@@ -155,7 +158,7 @@ async def answer_refund(
     row.problem = problem or row.problem
     row.ask_from = now + ask_after if state is not RefundState.ASKED else now
     if answer.kind is Answered.CONFIRMED and row.confirmed_at is None:
-        row.confirmed_at = now
+        row.confirmed_at = happened_at or now
     if state is RefundState.REFUSED:
         await _refuse(db, row, now)
         return value_of(row)
@@ -300,7 +303,9 @@ async def _target(db: AsyncSession, command: AskRefund) -> Refundable:
     own = [
         one
         for one in found
-        if one.owner_id == command.owner_id and command.is_held in (None, one.is_held)
+        if one.owner_id == command.owner_id
+        and command.is_held in (None, one.is_held)
+        and command.payment_id in (None, one.payment_id)
     ]
     if not own:
         raise NotRefundable(command.receipt_id, "nothing came by it")
@@ -320,7 +325,7 @@ async def _lock_limit(db: AsyncSession, target: Refundable) -> None:
             original_id=target.original_id,
             owner_id=target.owner_id,
             amount_vnd=target.original_vnd,
-            asked_vnd=target.amount_vnd - target.left_vnd,
+            asked_vnd=target.gone_vnd,
         )
         .on_conflict_do_nothing()
     )
@@ -334,7 +339,7 @@ async def _lock_limit(db: AsyncSession, target: Refundable) -> None:
 
 async def _reserve(db: AsyncSession, target: Refundable, amount_vnd: int) -> None:
     limit = await db.get_one(RefundLimitRow, (target.original_id, target.owner_id))
-    left_vnd = min(target.amount_vnd, limit.amount_vnd) - limit.asked_vnd
+    left_vnd = min(target.left_vnd, limit.amount_vnd - limit.asked_vnd)
     if amount_vnd > left_vnd:
         raise RefundTooLarge(amount_vnd, left_vnd=left_vnd)
     limit.asked_vnd += amount_vnd

@@ -226,7 +226,13 @@ async def resolve(
         if settled.owner_id is None and plan.confirmation.direction == "in":
             await _give_up(database, difference_id, by, now)
             raise PostingRefused("the receipt", "nobody knows whose money it is")
-    elif not await _open_refund_answered(database, ledger, plan, now):
+    elif plan.refund is not None:
+        try:
+            await _give_back(database, ledger, plan, plan.refund, now)
+        except (payments.RefundTooLarge, payments.NotRefundable) as refused:
+            await _give_up(database, difference_id, by, now)
+            raise PostingRefused("the refund", refused.code) from refused
+    else:
         await _carry_out(ledger, plan)
     async with database.as_system() as db:
         return await resolving.finish(
@@ -278,38 +284,46 @@ async def _carry_out(ledger: payments.Ledger, plan: resolving.Plan) -> None:
             raise PostingRefused("the resolution", outcome)
 
 
-async def _open_refund_answered(
-    database: Database, ledger: payments.Ledger, plan: resolving.Plan, now: datetime
-) -> bool:
-    """Where we asked for that refund and never heard the end of it, the acquirer's file is the answer."""
+async def _give_back(
+    database: Database,
+    ledger: payments.Ledger,
+    plan: resolving.Plan,
+    found: payments.AskRefund,
+    now: datetime,
+) -> None:
+    """The acquirer's file is the answer to the refund: the one we asked for and never heard the end
+    of, else one that is asked for now. Cut off after this commits, `book_refunds` ends it.
+
+    Raises: PostingRefused; RefundTooLarge, NotRefundable, and then nothing is kept.
+    """
     known = plan.difference
-    if known.resolution != Resolution.RECORD or known.receipt_id is None:
-        return False
     async with database.as_system() as db:
-        found = await db.execute(
-            _OPEN_REFUND,
-            {
-                "receipt": known.receipt_id,
-                "amount": abs(known.theirs_vnd or 0),
-                "number": known.reference,
-            },
-        )
-        refund_id = found.scalar_one_or_none()
+        refund_id = await _open_refund(db, known)
         if refund_id is None:
-            return False
+            refund_id = (await payments.ask_refund(db, found, now=now)).id
         answer = payments.RefundAnswer(
             payments.Answered.CONFIRMED, known.reference, "settlement file"
         )
         refund = await payments.answer_refund(
-            db, refund_id, answer, now=now, ask_after=timedelta(0)
-        )
+            db, refund_id, answer, now=now, ask_after=timedelta(0),
+            happened_at=resolving.went_back_at(plan),
+        )  # fmt: skip
         source_id = await payments.source_of(db, refund)
     outcome = await payments.post_refund(ledger, refund, source_id)
     async with database.as_system() as db:
         await payments.end_refund(db, refund_id, outcome, now=now)
     if outcome not in _STANDS:
         raise PostingRefused("the refund", outcome)
-    return True
+
+
+async def _open_refund(db: AsyncSession, known: kept.KeptDifference) -> UUID | None:
+    told = {
+        "receipt": known.receipt_id,
+        "amount": abs(known.theirs_vnd or 0),
+        "number": known.reference,
+    }
+    found: UUID | None = (await db.execute(_OPEN_REFUND, told)).scalar_one_or_none()
+    return found
 
 
 # Or the one this very row answered, where the decision was cut off afterwards.

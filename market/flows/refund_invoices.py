@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import einvoice
-import payments
 from einvoice import Action, Fault, Need
 from market import corrections, ids, outbox, sales
 from market.correction_tables import CorrectionRow
+from market.flows import refunds
 from market.flows.context import Event
 from market.tables import SaleRow
 
@@ -121,21 +120,12 @@ async def _due_vnd(
         if one.kind == "adjustment"
     )
     known = {one.refund_id for one in await corrections.of_sale(db, sale.id)}
-    found = await _refunds(db, sale)
+    found = await refunds.refunds_of(db, sale)
     back_vnd = sum(one.amount_vnd for one in found if one.state == "done" or one.id in known)
     kept_vnd = max(sale.received_vnd, sale.amount_vnd) - back_vnd
     return max(0, min(row.amount_vnd, says_vnd - max(0, kept_vnd)))
 
 
-async def _refunds(db: AsyncSession, sale: SaleRow) -> list[payments.RefundRequest]:
-    if sale.payment_id is not None:
-        return list(await payments.refunds_of(db, payment_id=sale.payment_id))
-    return list(await payments.refunds_of(db, receipt_id=sale.id))
-
-
 async def _sale_of(db: AsyncSession, payment_id: str | None, receipt_id: str) -> SaleRow | None:
-    """The sale that money went back of; None for money that waited for a person."""
-    if payment_id is not None:
-        found = await db.exec(select(SaleRow).where(SaleRow.payment_id == UUID(payment_id)))
-        return found.one_or_none()
-    return await sales.sale(db, UUID(receipt_id))
+    """The sale that money went back of, its payment has its id; None for money that still waited."""
+    return await sales.sale(db, UUID(payment_id or receipt_id))

@@ -46,19 +46,19 @@ async def refundable(db: AsyncSession, sale: SaleRow) -> list[Refundable]:
     """
     if sale.method == "cash" or sale.paid_at is None:
         raise SaleNotPaid(sale.id, sale.state)
-    if sale.payment_id is not None:
-        found = await payments.refundable(db, payment_id=sale.payment_id)
-    else:  # by the printed code: the sale is its receipt
-        found = await payments.refundable(db, receipt_id=sale.id)
+    found = list(await payments.refundable(db, payment_id=sale.payment_id or sale.id))
+    if sale.payment_id is None and not found:  # by the printed code: the sale is its receipt
+        found = list(await payments.refundable(db, receipt_id=sale.id))
     in_sales = [one for one in found if not one.is_held]
     return sorted(in_sales, key=lambda one: -one.left_vnd)
 
 
 async def refunds_of(db: AsyncSession, sale: SaleRow) -> list[RefundRequest]:
     """Every refund of a sale, oldest first."""
-    if sale.payment_id is not None:
-        return list(await payments.refunds_of(db, payment_id=sale.payment_id))
-    return list(await payments.refunds_of(db, receipt_id=sale.id))
+    found = list(await payments.refunds_of(db, payment_id=sale.payment_id or sale.id))
+    if sale.payment_id is None and not found:
+        found = list(await payments.refunds_of(db, receipt_id=sale.id))
+    return found
 
 
 async def ask(
@@ -84,7 +84,7 @@ async def ask(
     options = await refundable(db, sale)
     if not options:
         raise payments.NotRefundable(sale.id, "nothing came by bank or card")
-    fitting = [one for one in options if one.receipt_id == (known.receipt_id if known else None)]
+    fitting = [one for one in options if known and one.receipt_id == known.receipt_id]
     fitting = fitting or [one for one in options if one.left_vnd >= amount_vnd]
     if not fitting:
         raise payments.RefundTooLarge(amount_vnd, left_vnd=options[0].left_vnd)
@@ -132,6 +132,7 @@ async def ask_by_receipt(
             reason=reason,
             asked_by=by,
             is_held=what.is_held,
+            payment_id=what.payment_id,
             code=payments.new_code(secrets.token_bytes(8)),
             to_bank_bin=to.bank_bin,
             to_account_no=to.account_no,

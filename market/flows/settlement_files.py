@@ -1,25 +1,33 @@
 """Settlement files load by themselves: what lies in the inbox of an acquirer becomes a session.
 
 `<data>/settlement/<acquirer>/inbox` is where an acquirer's SFTP or a person puts a day's file. Taken, it moves
-to `done`; refused, to `refused`, with the reason beside it. Where the acquirer is simulated, its file of
+to `done`; refused, to `refused`, with the reason beside it, for the clerk to see, to let it be tried again
+(`try_again`) or to lay it aside. Where the acquirer is simulated, its file of
 each day that is over is fetched into the inbox first.
 """
 
-from datetime import date, timedelta
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import structlog
 from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 import payments
-from market import clock, ids, outgoing
+from market import clock, ids, outbox, outgoing
+from market.errors import NotFound
 from market.flows.context import Context
 from payments.clearing import ClearingError
 from payments.reconciliation import ReconciliationBusy, RecordUnreadable
 
 FOLDER, INBOX, DONE, REFUSED = "settlement", "inbox", "done", "refused"
+ASIDE = "aside"
+JOB = "load_settlement_files"
 ACQUIRERS = ("vnpay", "stripe")
 FETCHED_DAYS = 7
 """How far back a simulated acquirer is asked: as long as a file may wait for us."""
@@ -29,6 +37,18 @@ _HEADER_LINES = 2
 """A file of nothing has its header and its trailer."""
 
 log = structlog.get_logger("market.settlement_files")
+
+
+@dataclass(frozen=True)
+class RefusedFile:
+    """A file of the inbox that could not be taken. `code` and `line` say why; line 0: all of it."""
+
+    acquirer: str
+    name: str
+    refused_at: datetime
+    code: str
+    line: int
+    detail: str
 
 
 async def load_settlement_files(context: Context, _: dict[str, Any]) -> None:
@@ -45,7 +65,7 @@ async def load_settlement_files(context: Context, _: dict[str, Any]) -> None:
 async def _load(context: Context, acquirer: str, path: Path) -> None:
     raw = _read(path)
     if raw is None:
-        _put_away(path, REFUSED, "The file is larger than any day's.")
+        _refuse(path, "record_too_large", "The file is larger than any day's.")
         return
     try:
         loaded = await payments.load_provider_file(
@@ -57,22 +77,85 @@ async def _load(context: Context, acquirer: str, path: Path) -> None:
         log.warning(
             "a settlement file was refused", acquirer=acquirer, file=path.name, why=str(wrong)
         )
-        _put_away(path, REFUSED, str(wrong))
+        _refuse(path, wrong.code, str(wrong), getattr(wrong, "line", 0))
         return
     log.info("a settlement file was loaded", acquirer=acquirer, session=str(loaded.session_id))
-    _put_away(path, DONE)
+    _move(path, DONE)
 
 
 def _read(path: Path) -> bytes | None:
     return path.read_bytes() if path.stat().st_size <= FILE_BYTES_MAX else None
 
 
-def _put_away(path: Path, where: str, why: str = "") -> None:
+def refused_files(data: Path) -> list[RefusedFile]:
+    """What lies refused in the folders of this data directory, newest first."""
+    found = [
+        _refused(acquirer, path)
+        for acquirer in ACQUIRERS
+        for path in (data / FOLDER / acquirer / REFUSED).glob("*.csv")
+    ]
+    return sorted(found, key=lambda one: one.refused_at, reverse=True)
+
+
+async def try_again(db: AsyncSession, data: Path, acquirer: str, name: str, now: datetime) -> None:
+    """The refused file lies in its inbox again, and the inbox is looked into soon.
+
+    Where another file of that name came meanwhile, that one is taken, and this one laid aside.
+    Raises: NotFound.
+    """
+    path = _path_of(data, acquirer, name)
+    waiting = path.parents[1] / INBOX / path.name
+    _move(path, ASIDE if waiting.exists() else INBOX)
+    await outbox.enqueue(db, JOB, {}, now=now)
+
+
+def lay_aside(data: Path, acquirer: str, name: str) -> None:
+    """Nobody wants the refused file any more: it is kept, and shown no longer.
+
+    Raises: NotFound.
+    """
+    _move(_path_of(data, acquirer, name), ASIDE)
+
+
+def _path_of(data: Path, acquirer: str, name: str) -> Path:
+    """One of the refused files, never another path."""
+    known = {(one.acquirer, one.name) for one in refused_files(data)}
+    if (acquirer, name) not in known:
+        raise NotFound("settlement_file", name[:80])
+    return data / FOLDER / acquirer / REFUSED / name
+
+
+def _refused(acquirer: str, path: Path) -> RefusedFile:
+    why: dict[str, Any] = {}
+    with suppress(OSError, ValueError):  # a file that somebody laid there by hand has no reason
+        why = json.loads(_reason(path).read_text(encoding="utf-8"))
+    at = datetime.fromtimestamp(path.stat().st_ctime, UTC)
+    return RefusedFile(
+        acquirer, path.name, at, why.get("code", ""), why.get("line", 0), why.get("detail", "")
+    )
+
+
+def _refuse(path: Path, code: str, detail: str, line: int = 0) -> None:
+    """The reason is there before the file is: for people as text, for the clerk's page as JSON."""
+    folder = path.parents[1] / REFUSED
+    folder.mkdir(exist_ok=True)
+    (folder / f"{path.name}.txt").write_text(detail + "\n", encoding="utf-8")
+    told = {"code": code, "line": line, "detail": detail}
+    _reason(folder / path.name).write_text(json.dumps(told), encoding="utf-8")
+    _move(path, REFUSED)
+
+
+def _reason(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
+
+
+def _move(path: Path, where: str) -> None:
     folder = path.parents[1] / where
     folder.mkdir(exist_ok=True)
-    if why:
-        (folder / f"{path.name}.txt").write_text(why + "\n", encoding="utf-8")
     path.replace(folder / path.name)
+    if path.parent.name == REFUSED:
+        for reason in (_reason(path), path.with_name(f"{path.name}.txt")):
+            reason.unlink(missing_ok=True)
 
 
 def _folder(context: Context, acquirer: str) -> Path:
@@ -89,7 +172,8 @@ async def _fetch(context: Context) -> None:
     )
     async with outgoing.client(base_url=context.settings.vnpay_url, timeout=30) as http:
         for day in missing:
-            if (inbox.parent / REFUSED / f"{day}.csv").exists():
+            put_away = (inbox.parent / where / f"{day}.csv" for where in (REFUSED, ASIDE))
+            if any(one.exists() for one in put_away):
                 continue
             try:
                 told = await http.get("/control/settlement", params={"day": day.isoformat()})

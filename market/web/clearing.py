@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+from anyio import to_thread
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency
@@ -21,6 +22,8 @@ import payments
 from market import ids, people
 from market.db import Database, Viewer
 from market.flows import clearing as flow
+from market.flows.settlement_files import refused_files
+from market.settings import Settings
 from market.web import auth
 from market.web.clearing_words import DO, DONE, STATES, STEPS, WHY, WHY_FILE, WHY_STATEMENT
 from market.web.errors import BadRequest, Problem, problem_of
@@ -63,18 +66,24 @@ class WhyForm(Struct, frozen=True, kw_only=True):
 
 
 @get(PAGE, guards=[auth.clerk], include_in_schema=False)
-async def sessions_page(database: NamedDependency[Database]) -> Template:
-    """Every session, newest day first; what needs a person stands out."""
-    return await _sessions(database)
+async def sessions_page(
+    database: NamedDependency[Database], settings: NamedDependency[Settings]
+) -> Template:
+    """Refused files first, then every session, newest day first; what needs a person stands out."""
+    return await _sessions(database, settings)
 
 
 async def _sessions(
-    database: Database, problem: Problem | None = None, status_code: int = 200
+    database: Database,
+    settings: Settings,
+    problem: Problem | None = None,
+    status_code: int = 200,
 ) -> Template:
     async with database.as_system() as db:
         found = await clearing.sessions(db)
     context = {
         "sessions": found, "states": STATES, "problem": problem, "why_file": WHY_FILE,
+        "refused": await to_thread.run_sync(refused_files, settings.data),
     }  # fmt: skip
     return Template("settlement_sessions.html", context=context, status_code=status_code)
 
@@ -83,6 +92,7 @@ async def _sessions(
 async def load(
     data: Annotated[LoadForm, Body(media_type=RequestEncodingType.MULTI_PART)],
     database: NamedDependency[Database],
+    settings: NamedDependency[Settings],
     me: NamedDependency[auth.SignedIn | None],
     now: NamedDependency[datetime],
 ) -> Response[Any]:
@@ -99,7 +109,7 @@ async def load(
         )
     except (RecordUnreadable, clearing.SessionExists, ReconciliationBusy) as wrong:
         problem = problem_of(wrong)
-        return await _sessions(database, problem, problem.status)
+        return await _sessions(database, settings, problem, problem.status)
     return Redirect(f"{PAGE}/{loaded.session_id}", status_code=303)
 
 

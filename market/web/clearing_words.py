@@ -58,6 +58,9 @@ WHY_FILE = {
     "record_empty": N_("Tệp không có dòng nào."),
     "record_too_large": N_("Tệp quá lớn. Xin tệp từng ngày."),
     "record_unlike": N_("Quá nhiều dòng lệch: có đúng tệp của ngày và cổng này không?"),
+    "session_exists": N_(
+        "Ngày này đã có một tệp khác. Rút phiên đó lại trước, hoặc cất tệp này đi."
+    ),
     "format_unknown": N_("Chưa biết mẫu sao kê này. Dùng CSV của ngân hàng, MT940 hoặc camt.053."),
     "record_cell": N_("Một ô không đọc được. Xin bên gửi sửa tệp."),
 }

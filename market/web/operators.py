@@ -165,10 +165,18 @@ async def register_csv(
 
 
 def _today(lines: list[Line]) -> dict[str, int]:
+    """What was kept; what came and what went back of it stand behind a tap."""
     now = [one.today for one in lines if one.today is not None]
+    came_vnd, back_vnd = (sum(one.cashless_vnd for one in now), sum(one.refund_vnd for one in now))
+    came_count = sum(one.cashless_count for one in now)
+    reversed_count = sum(one.reversed_count for one in now)
     return {
-        "cashless_count": sum(one.cashless_count for one in now),
-        "cashless_vnd": sum(one.cashless_vnd for one in now),
+        "cashless_count": came_count - reversed_count,
+        "cashless_vnd": came_vnd - back_vnd,
+        "came_count": came_count,
+        "came_vnd": came_vnd,
+        "back_vnd": back_vnd,
+        "reversed_count": reversed_count,
         "cash_count": sum(one.cash_count for one in now),
         "selling": sum(one.selling_days > 0 for one in now),
     }

@@ -23,12 +23,15 @@ from payments.clearing.tables import (
     SettlementSessionRow,
 )
 from payments.confirmation import Confirmation
-from payments.ledger.orders import Order, Refund, Reversal
+from payments.ledger.orders import Order, Reversal
 from payments.reconciliation.classes import Class, Resolution
 from payments.reconciliation.kept import KeptDifference, kept_of
 from payments.reconciliation.provider_file import time_of
+from payments.refund import AskRefund
 
 REASON_LENGTH_MAX = 200
+FOUND_IN_FILE = "Cổng thanh toán đã hoàn"
+"""Why money went back, where only the provider's file tells of it."""
 UNDO = "undo"
 STATEMENT_GATEWAY = "statement"
 """Receipts made from a bank's statement stand under this gateway."""
@@ -41,6 +44,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     difference: KeptDifference
     orders: tuple[Order, ...] = ()
     confirmation: Confirmation | None = None
+    refund: AskRefund | None = None
+    """Money that went back without our asking: asked for after the fact, and answered by the file."""
 
 
 async def begin(
@@ -197,14 +202,21 @@ def _recorded(known: KeptDifference) -> Plan:
     assert known.owner_id is not None
     assert known.receipt_id is not None
     at = time_of(facts["time"])
-    refund = Refund(
+    refund = AskRefund(
         id=derived_id(at, known.source, known.reference, "refund"),
         owner_id=known.owner_id,
-        original_id=known.receipt_id,
+        receipt_id=known.receipt_id,
         amount_vnd=-known.theirs_vnd,
-        occurred_at=at,
+        reason=known.reason or FOUND_IN_FILE,
+        asked_by=known.resolved_by,
+        road="dispute" if facts["type"] == "CHARGEBACK" else "acquired",
     )
-    return Plan(difference=known, orders=(refund,))
+    return Plan(difference=known, refund=refund)
+
+
+def went_back_at(plan: Plan) -> datetime:
+    """When the provider says that the money of this plan's refund left."""
+    return time_of(plan.difference.facts["time"])
 
 
 def _confirmation(known: KeptDifference) -> Confirmation:

@@ -93,7 +93,7 @@ def transfers_of(decision: Decision) -> list[Transfer]:
     suspense = AccountName(decision.owner_id, AccountKind.SUSPENSE)
     counted: set[int] = set()
     found = []
-    for index, (share, number, vnd) in enumerate(_spread(decision.shares, decision.parts)):
+    for index, (share, number, vnd) in enumerate(spread(decision.shares, decision.parts)):
         part = decision.parts[number]
         first = number not in counted
         counted.add(number)
@@ -154,7 +154,7 @@ def _kind(part: Part, *, first: bool) -> TransferKind:
     return TransferKind.ASSIGNED if first else TransferKind.RELEASED
 
 
-def _spread(shares: Sequence[Share], parts: Sequence[Part]) -> Iterator[tuple[Share, int, int]]:
+def spread(shares: Sequence[Share], parts: Sequence[Part]) -> Iterator[tuple[Share, int, int]]:
     """Which share pays how much of which part, in order; both sum to the same."""
     assert sum(one.amount_vnd for one in shares) == sum(one.amount_vnd for one in parts)
     number, needed_vnd = 0, parts[0].amount_vnd

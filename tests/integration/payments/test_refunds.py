@@ -317,14 +317,14 @@ def paid_twice(paid, told, settle):
 def decide(db, ledger, now):
     """A person says what waiting money was for."""
 
-    async def decided(receipt, kind, amount_vnd=45_000):
+    async def decided(receipt, kind="", amount_vnd=45_000, *, parts=(), **more):
         case = await suspense.case(db, receipt.receipt_id)
-        place = {"place_id": ids.new()} if kind == "sale" else {}
+        place = {"place_id": ids.new()} if kind == "sale" else more
         command = suspense.Resolve(
             decision_id=ids.new(),
             receipt_id=receipt.receipt_id,
             version=case.version,
-            parts=(suspense.Part(kind=kind, amount_vnd=amount_vnd, **place),),
+            parts=tuple(parts or [suspense.Part(kind=kind, amount_vnd=amount_vnd, **place)]),
             decided_by=ids.new(),
             reason="Khách trả hai lần",
         )
@@ -333,6 +333,7 @@ def decide(db, ledger, now):
         outcomes = await suspense.carry_out(ledger, planned)
         await suspense.finish(db, planned.id, outcomes, now=now)
         await db.commit()
+        return planned
 
     return decided
 
@@ -372,6 +373,64 @@ async def test_money_that_was_assigned_to_a_sale_goes_back_as_a_refund_of_taking
         "sales": 90_000,
         "refunds": 20_000,
     }
+
+
+@pytest.mark.parametrize("direct", [False, True])
+async def test_a_sale_paid_by_assigned_money_is_refundable_as_that_sale_on_both_roads(
+    db,
+    vendor,
+    open_payment,
+    told,
+    settle,
+    paid_twice,
+    ask,
+    decide,
+    claim,
+    answer,
+    book,
+    now,
+    direct,
+):
+    wanted = await open_payment()
+    came = await settle(told("CHUYEN TIEN")) if direct else await paid_twice()
+    await decide(came, "payment", target_id=wanted.id)
+
+    [what] = await payments.refundable(db, payment_id=wanted.id)
+    asked = await ask(came, 20_000, payment_id=wanted.id, code="HT7K2M")
+    if direct:
+        gone = await payments.match_outgoing(db, vendor.id, [asked.code], 20_000, "FT9", now=now)
+        await db.commit()
+        assert gone is not None
+    else:
+        await claim()
+        await answer(asked, GONE)
+    outcomes = await book()
+
+    [after] = await payments.refundable(db, payment_id=wanted.id)
+    [listed] = await payments.refunds_of(db, payment_id=wanted.id)
+    assert (what.road, what.left_vnd) == ("direct" if direct else "acquired", 45_000)
+    assert (asked.payment_id, asked.is_held) == (wanted.id, False)
+    assert outcomes == [Outcome.POSTED]
+    assert (after.left_vnd, listed.state) == (25_000, RefundState.DONE)
+
+
+async def test_money_that_was_for_two_sales_goes_back_of_each_no_more_than_its_part(
+    db, paid_twice, decide, ask
+):
+    again = await paid_twice()
+    parts = [
+        suspense.Part(kind="sale", amount_vnd=vnd, place_id=ids.new()) for vnd in (30_000, 15_000)
+    ]
+    decision = await decide(again, parts=parts)
+    first, second = (part.target_id for part in decision.parts)
+
+    await ask(again, 20_000, payment_id=first)
+    with pytest.raises(payments.RefundTooLarge):
+        await ask(again, 11_000, payment_id=first)
+    await ask(again, 15_000, payment_id=second)
+
+    left = [(await payments.refundable(db, payment_id=one))[0].left_vnd for one in (first, second)]
+    assert left == [10_000, 0]
 
 
 async def test_the_books_agree_after_every_kind_of_refund(

@@ -169,3 +169,69 @@ async def test_the_days_page_shows_what_went_back(paid, give_back, as_, world):
 
     assert "Đã hoàn cho khách" in page.text
     assert "50.000" in page.text
+
+
+@pytest.fixture
+def assign(as_, world, notify, follow, database):
+    """Money that named no sale, and what the vendor said it was for; the sale."""
+
+    async def assigned(amount_vnd, **said):
+        await notify("NGUYEN VAN A chuyen tien", amount_vnd)
+        await follow()
+        listed = await as_("vendor").get(f"/api/stalls/{world.stall_id}/waiting-money")
+        (case,) = listed.json()
+        answer = await as_("vendor").post(
+            f"/ban-hang/{world.stall_id}/tien-cho/{case['receipt_id']}",
+            data={"version": "0", **said},
+        )
+        assert answer.status_code == 303, answer.text
+        await follow()
+        async with database.as_system() as db:
+            found = await db.execute(text("SELECT id FROM market.sale WHERE state = 'paid'"))
+            return {"sale_id": str(found.scalar_one())}
+
+    return assigned
+
+
+@pytest.mark.parametrize("what", ["its sale", "a new one"])
+async def test_a_sale_paid_by_assigned_money_is_given_back_from_its_page_and_counted(
+    open_sale, assign, give_back, seen, as_, world, what
+):
+    waiting = await open_sale(amount_vnd=50_000)
+    said = (
+        {"what": "refund", "payment": waiting["payment_id"]}
+        if what == "its sale"
+        else {"what": "new"}
+    )
+    sale = await assign(50_000, **said)
+    page = await as_("vendor").get(f"/ban-hang/{world.stall_id}/hoan-tien/{sale['sale_id']}")
+
+    await give_back(sale, 20_000)
+    _, part, _, _ = await seen()
+    await give_back(sale, 30_000)
+
+    today, whole, _, check = await seen()
+    listed = (await as_("vendor").get(f"/api/sales/{sale['sale_id']}/refunds")).json()
+    assert "50.000" in page.text
+    assert (part["B2"].value, part["B3"].value) == (1, 30_000)
+    assert (whole["B2"].value, whole["B3"].value) == (0, 0)
+    assert (today["refund_count"], today["refund_vnd"]) == (2, 50_000)
+    assert check.differences == ()
+    assert listed["left_vnd"] == 0
+    assert [one["state"] for one in listed["refunds"]] == ["done", "done"]
+
+
+async def test_the_operators_today_is_what_was_kept_with_what_came_behind_a_tap(
+    paid, give_back, as_, world
+):
+    sale = await paid(64_000)
+    await paid(30_000)
+    await give_back(sale, 14_000)
+
+    page = await as_("operator").get(f"/quan-ly/{world.hall_id}", headers={"accept": "text/html"})
+
+    first, _, behind = page.text.partition("<details")
+    assert "80.000" in first
+    assert "94.000" not in first
+    assert "94.000" in behind
+    assert "-14.000" in behind

@@ -413,6 +413,29 @@ async def test_a_refund_nobody_asked_for_is_recorded_once(database, db, ledger, 
     await flow.resolve(database, ledger, wrong.id, Resolution.RECORD, **told)
 
     assert await vendor.balances(db) == {"acquirer": 55_000, "sales": 85_000, "refunds": 30_000}
+    async with database.as_system() as system:
+        kinds = (await system.execute(text("SELECT kind FROM payments.event"))).scalars().all()
+        request = (await system.execute(text("SELECT * FROM payments.refund_request"))).one()
+    assert kinds.count("refund.done") == 1
+    assert (request.state, request.road, request.amount_vnd) == ("done", "acquired", 30_000)
+
+
+async def test_a_refund_of_more_than_is_left_leaves_its_difference_open(
+    database, db, ledger, vendor, day, load
+):
+    row = await day.take(vendor.id, 85_000)
+    day.refund_row(row, 90_000)
+    session_id = (await load(day.file())).session_id
+    (wrong,) = await differences_of(database, session_id)
+
+    with pytest.raises(clearing.PostingRefused):
+        await flow.resolve(
+            database, ledger, wrong.id, Resolution.RECORD, by=ANNA, reason="", now=LOADED_AT
+        )
+
+    (same,) = await differences_of(database, session_id)
+    assert same.state == "open"
+    assert await vendor.balances(db) == {"acquirer": 85_000, "sales": 85_000}
 
 
 async def test_a_session_whose_decisions_moved_money_is_withdrawn_only_when_they_are_taken_back(
