@@ -13,9 +13,10 @@ import httpx
 
 from market.errors import NotFound
 from market.settings import Settings, SettingsError, secret, secret_from
-from payments.gateways import Gateway, Secrets, TransferList, casso, sepay
+from payments.gateways import Gateway, Secrets, TransferList, casso, payos_links, sepay
 from payments.gateways.casso import CassoGateway, CassoList
 from payments.gateways.payos import PayOSGateway
+from payments.gateways.payos_links import PayOSAccount
 from payments.gateways.sepay import SePayGateway, SePayList
 from payments.gateways.signed import SignedGateway, SignedList
 from payments.gateways.stripe import StripeConfig, StripeGateway
@@ -25,10 +26,12 @@ LIST_TOKEN = "list_token"  # noqa: S105 - the name of a field
 FIELDS = {
     "sepay": ("secret", "api_key", LIST_TOKEN),
     "casso": ("secret", "token", LIST_TOKEN),
-    "payos": ("secret",),
+    "payos": ("secret", "api_key"),
     "signed": ("secret", LIST_TOKEN),
 }
 """Each kind of account and the secrets it may have; each may have a second one, its name and _old."""
+PLAIN = {"payos": ("account_no", "client_id", "url", "page_url")}
+"""What else an account may say, none of it secret."""
 DEMO_SECRETS = {
     "casso": "whsec_demo_casso",
     "payos": "whsec_demo_payos",
@@ -53,6 +56,12 @@ class Gateways:
     stripe_config: StripeConfig | None
     by_name: dict[str, Gateway]
     list_of: dict[str, _ListOf] = field(default_factory=dict)
+    links: dict[str, PayOSAccount] = field(default_factory=dict)
+    """payOS channels that open links, by the bank account behind them."""
+
+    def link_account(self, name: str) -> PayOSAccount | None:
+        """The channel of this name, if it opens links."""
+        return next((one for one in self.links.values() if one.name == name), None)
 
     def gateway(self, name: str) -> Gateway:
         """Raises: NotFound where this market has no such partner."""
@@ -97,7 +106,7 @@ def gateways_of(settings: Settings) -> Gateways:
             live_allowed=settings.stripe_live,
         )
         by_name["stripe"] = StripeGateway(stripe)
-    return Gateways(vnpay, stripe, by_name, list_of)
+    return Gateways(vnpay, stripe, by_name, list_of, _links(settings))
 
 
 def _networks(listed: str) -> tuple[str, ...]:
@@ -130,14 +139,35 @@ def _own(settings: Settings) -> dict[str, _Account]:
 
 
 def _from_file(settings: Settings) -> dict[str, _Account]:
+    return {name: _described(name, table) for name, table in _tables(settings).items()}
+
+
+def _links(settings: Settings) -> dict[str, PayOSAccount]:
+    """Each bank account that a payOS channel of the file says is behind it; the file was checked."""
+    found = {}
+    for name, table in _tables(settings).items():
+        if name.startswith("payos") and "account_no" in table:
+            if lacking := sorted({"client_id", "api_key", "secret"} - table.keys()):
+                raise SettingsError(f"Account {name} opens no links without “{lacking[0]}”.")
+            found[table["account_no"]] = PayOSAccount(
+                client_id=table["client_id"],
+                api_key=_secrets(name, table, "api_key").current,
+                secrets=_secrets(name, table, "secret"),
+                name=name,
+                url=table.get("url", payos_links.URL),
+                page_url=table.get("page_url", payos_links.PAGE_URL),
+            )
+    return found
+
+
+def _tables(settings: Settings) -> dict[str, Any]:
     if not settings.gateways_file:
         return {}
     path = Path(settings.gateways_file)
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as wrong:
         raise SettingsError(f"The accounts in {path} cannot be read: {wrong}") from wrong
-    return {name: _described(name, table) for name, table in given.items()}
 
 
 def _described(name: str, table: Any) -> _Account:
@@ -148,7 +178,10 @@ def _described(name: str, table: Any) -> _Account:
             " or the kind and -something."
         )
     kind = named[1]
-    allowed = {one + end for one in FIELDS[kind] for end in ("", "_old")} | {"list_url"}
+    allowed = {one + end for one in FIELDS[kind] for end in ("", "_old")} | {
+        "list_url",
+        *PLAIN.get(kind, ()),
+    }
     if unknown := sorted(table.keys() - allowed):
         raise SettingsError(f"Account {name}: there is no “{unknown[0]}”, only {sorted(allowed)}.")
     if not all(isinstance(one, str) for one in table.values()):

@@ -7,25 +7,23 @@ from uuid import UUID
 
 import httpx
 from sqlalchemy import text, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import payments
 from market import ids, outgoing
-from market.flows import refund_asking
+from market.flows import payos, refund_asking
 from market.flows.context import Context, Event
 from market.flows.ledgers import ledger_of
 from market.gateways import Gateways, gateways_of
 from market.tables import GatewayAttemptRow
 from payments import Confirmation
 from payments.gateways import GatewayError, GatewayRefused
+from payments.gateways.payos_links import PayOSAccount
 from payments.gateways.stripe import StripeClient
 from payments.gateways.vnpay import is_under_review, txn_ref_of
 from payments.gateways.vnpay_api import QUERY_WINDOW_SECONDS, VNPayClient
 
-ASK_AFTER = timedelta(minutes=2)
-"""Time for the notice to come by itself."""
 ASK_UNTIL = timedelta(hours=24)
 """Later the settlement file decides; `attempts_in_doubt` puts it before a person."""
 ASK_AGAIN_MIN = timedelta(minutes=5)
@@ -46,25 +44,6 @@ class _Asking:
     partners: Gateways
     http: httpx.AsyncClient
     ledger: payments.Ledger
-
-
-async def begin(
-    db: AsyncSession, payment_id: UUID, gateway: str, reference: str, *, now: datetime
-) -> None:
-    """The payer is sent to an acquirer; from `ASK_AFTER` on it is asked how that went. Repeatable."""
-    await db.execute(
-        insert(GatewayAttemptRow)
-        .values(
-            payment_id=payment_id,
-            gateway=gateway,
-            reference=reference,
-            state="redirected",
-            begun_at=now,
-            ask_from=now + ASK_AFTER,
-            asked_count=0,
-        )
-        .on_conflict_do_nothing()
-    )
 
 
 async def receipt_recorded(db: AsyncSession, event: Event, now: datetime) -> None:
@@ -124,7 +103,7 @@ async def ask_acquirers(context: Context, _: dict[str, Any]) -> None:
     async with outgoing.client() as http, ledger_of(context) as ledger:
         asking = _Asking(context, partners, http, ledger)
         for attempt in waiting:
-            if attempt.gateway == "stripe":
+            if attempt.gateway != "vnpay":
                 await _ask_about(asking, attempt)
         for refund in in_doubt:
             if refund.gateway == "stripe":
@@ -173,6 +152,10 @@ async def _due(context: Context) -> list[GatewayAttemptRow]:
 async def _ask_about(asking: _Asking, attempt: GatewayAttemptRow) -> None:
     """Ask, and settle what is said; no answer is no answer."""
     context = asking.context
+    account = asking.partners.link_account(attempt.gateway)
+    if account is not None:
+        await _ask_about_link(asking, account, attempt)
+        return
     try:
         told = await _ask(asking, attempt)
     except GatewayRefused as refused:
@@ -188,7 +171,21 @@ async def _ask_about(asking: _Asking, attempt: GatewayAttemptRow) -> None:
     await _asked(context, attempt, ended=failed)
 
 
-async def _asked(context: Context, attempt: GatewayAttemptRow, *, ended: bool = False) -> None:
+async def _ask_about_link(
+    asking: _Asking, account: PayOSAccount, attempt: GatewayAttemptRow
+) -> None:
+    """A payOS link: each transfer that came is settled; once none can come, nothing is left to ask."""
+    context = asking.context
+    try:
+        state = await payos.ask(asking.http, account, asking.ledger, attempt, now=context.now())
+    except GatewayError:
+        state = "redirected"
+    await _asked(context, attempt, ended=state != "redirected", is_paid=state == "settled")
+
+
+async def _asked(
+    context: Context, attempt: GatewayAttemptRow, *, ended: bool = False, is_paid: bool = False
+) -> None:
     async with context.database.as_system() as db:
         row = await db.get(
             GatewayAttemptRow,
@@ -201,7 +198,7 @@ async def _asked(context: Context, attempt: GatewayAttemptRow, *, ended: bool = 
         row.ask_from = context.now() + ask_again(row.asked_count)
         row.asked_count += 1
         if ended and row.state == "redirected":
-            row.state = "failed"
+            row.state = "settled" if is_paid else "failed"
         db.add(row)
 
 

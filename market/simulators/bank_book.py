@@ -4,6 +4,7 @@ import json
 import random
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -48,6 +49,14 @@ CREATE TABLE IF NOT EXISTS link (
 """
 LINK_PREFIX = "V3CHO"
 """Virtual accounts of payment links: the prefix and the order's number."""
+LINK_DIGITS_MAX = 14
+"""Longer numbers stand in hex: payOS's largest has fourteen digits so."""
+
+
+def virtual_account(order_code: int) -> str:
+    """The account of a link alone, in the nineteen places that an account has."""
+    digits = str(order_code)
+    return LINK_PREFIX + (digits if len(digits) <= LINK_DIGITS_MAX else f"{order_code:014X}")
 
 
 @dataclass(frozen=True)
@@ -239,11 +248,16 @@ class Bank:
 
     def is_of_link(self, account_no: str) -> bool:
         """Whether this is the virtual account of a payment link."""
-        number = account_no.removeprefix(LINK_PREFIX)
-        return (
-            number.isdigit()
-            and number != account_no
-            and bool(self.store.row("SELECT 1 FROM link WHERE order_code = ?", int(number)))
+        if not account_no.startswith(LINK_PREFIX):
+            return False
+        number, codes = account_no.removeprefix(LINK_PREFIX), []
+        for base in (10, 16):
+            with suppress(ValueError):
+                codes.append(int(number, base))
+        return any(
+            virtual_account(code) == account_no
+            and self.store.row("SELECT 1 FROM link WHERE order_code = ?", code)
+            for code in codes
         )
 
     def _main_account(self, account_no: str) -> str:

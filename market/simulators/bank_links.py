@@ -17,7 +17,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from market import clock
-from market.simulators.bank_book import LINK_PREFIX, Bank
+from market.simulators.bank_book import Bank, virtual_account
 from market.simulators.bank_forms import link_id
 from payments import qr
 from payments.gateways import payos
@@ -175,7 +175,7 @@ def _state(bank: Bank, row: Row) -> str:
 
 
 def _virtual(row: Row) -> str:
-    return f"{LINK_PREFIX}{row['order_code']}"
+    return virtual_account(row["order_code"])
 
 
 def _code(bank: Bank, row: Row) -> str:

@@ -1,4 +1,4 @@
-"""Paying through a licensed acquirer: to VNPAY's or Stripe's own page, and back from it.
+"""Paying on somebody else's page: VNPAY's, Stripe's, payOS's link; and back from it.
 
 No card field ever stands on a page of ours. The way back changes nothing: what was paid, the signed
 notice or an answer to our own question says.
@@ -14,10 +14,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from market import sales
+from market import outgoing, sales
 from market.db import Database
 from market.errors import NotFound, SaleFinal
-from market.flows import acquired
+from market.flows import attempts, payos
 from market.flows import sale as sale_flow
 from market.gateways import Gateways
 from market.settings import Settings
@@ -49,7 +49,7 @@ async def to_vnpay(
         expires_at=row.recorded_at + sale_flow.OPEN_FOR,
     )
     async with database.as_system() as db:
-        await acquired.begin(db, payment_id, "vnpay", reference, now=now)
+        await attempts.begin(db, payment_id, "vnpay", reference, now=now)
     return Redirect(vnpay.pay_url(gateways.vnpay_config, order, now), status_code=303)
 
 
@@ -89,8 +89,32 @@ async def to_stripe(
         idempotency_key=f"pay:{payment_id}",
     )
     async with database.as_system() as db:
-        await acquired.begin(db, payment_id, "stripe", opened.id, now=now)
+        await attempts.begin(db, payment_id, "stripe", opened.id, now=now)
     return Redirect(opened.url, status_code=303)
+
+
+@get("/tra/{payment_id:uuid}/payos", include_in_schema=False)
+async def to_payos(
+    payment_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    gateways: NamedDependency[Gateways],
+    settings: NamedDependency[Settings],
+    now: NamedDependency[datetime],
+) -> Redirect:
+    """Send the payer's browser to payOS's page of this sale; asked twice, it is the same page.
+
+    Where payOS does not answer, nothing is opened by guess: the stall's own code still stands.
+    """
+    row = await _waiting(database, payment_id, "vietqr")
+    async with database.as_system() as db:
+        payee = await sale_flow.receiving_account(db, row.vendor_id)
+    account = gateways.links.get(payee.account_no) if payee else None
+    if account is None:
+        raise NotFound("gateway", "payos")
+    back_url = f"{settings.base_url}/tra/{payment_id}"
+    async with outgoing.client() as http:
+        url = await payos.checkout_url(database, http, account, row, back_url, now=now)
+    return Redirect(url, status_code=303)
 
 
 async def _waiting(database: Database, payment_id: UUID, acquirer: str) -> SaleRow:
@@ -104,4 +128,4 @@ async def _waiting(database: Database, payment_id: UUID, acquirer: str) -> SaleR
     return row
 
 
-routers = [to_vnpay, from_vnpay, to_stripe]
+routers = [to_vnpay, from_vnpay, to_stripe, to_payos]

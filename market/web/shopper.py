@@ -20,6 +20,7 @@ from market.errors import NotFound
 from market.flows import invoice as invoice_flow
 from market.flows import invoice_issuing
 from market.flows import sale as sale_flow
+from market.gateways import Gateways
 from market.settings import Settings
 from market.tables import SaleRow
 from market.web.errors import documented
@@ -45,12 +46,13 @@ async def pay_page(
     payment_id: FromPath[UUID],
     database: NamedDependency[Database],
     settings: NamedDependency[Settings],
+    gateways: NamedDependency[Gateways],
     now: NamedDependency[datetime],
 ) -> Template:
     """Whose stall, how much, the QR, one calm line of state; the receipt once it is paid."""
     async with database.as_system() as db:
         row = await _sale_of(db, payment_id)
-        context = await _context(db, row, settings, now)
+        context = await _context(db, row, settings, gateways, now)
         context["last_event_id"] = await live.last_id(db)
     template = "receipt.html" if row.state == "paid" else "shopper.html"
     return Template(template, context=context)
@@ -94,7 +96,7 @@ async def _sale_of(db: AsyncSession, payment_id: UUID) -> SaleRow:
 
 
 async def _context(
-    db: AsyncSession, row: SaleRow, settings: Settings, now: datetime
+    db: AsyncSession, row: SaleRow, settings: Settings, gateways: Gateways, now: datetime
 ) -> dict[str, Any]:
     stall = await sales.stall_place(db, row.stall_id)
     account = await sale_flow.receiving_account(db, row.vendor_id)
@@ -125,7 +127,7 @@ async def _context(
         },
         "stall": {"code": stall.code, "hall": stall.hall_name, "vendor": stall.vendor_name},
         "lines": await sales.lines_of(db, row.id),
-        "methods": _methods(row, settings),
+        "methods": _methods(row, settings, bool(account and account.account_no in gateways.links)),
         "invoice_url": f"/hd/{issued.lookup_code}" if issued else "",
         "invoice_id": row.invoice_id,
         "may_ask_invoice": row.state == "paid" and may_invoice,
@@ -142,8 +144,10 @@ async def _echo_colour(db: AsyncSession, row: SaleRow) -> str:
     return echo.echo_of(row.id)[1]
 
 
-def _methods(row: SaleRow, settings: Settings) -> list[dict[str, str]]:
-    """Ways to pay from this phone: the bank app, and acquirers where this market has them."""
+def _methods(row: SaleRow, settings: Settings, by_link: bool) -> list[dict[str, str]]:
+    """Ways to pay from this phone: the bank app, payOS's link where the stall's account is behind
+    payOS, and acquirers where this market has them.
+    """
     offered = {"vnpay", "stripe"} if settings.demo else {row.method} - {"vietqr"}
     if row.amount_vnd < STRIPE_VND_MIN:
         offered.discard("stripe")
@@ -152,6 +156,8 @@ def _methods(row: SaleRow, settings: Settings) -> list[dict[str, str]]:
         for name in ("vnpay", "stripe")
         if name in offered
     ]
+    if by_link and row.method == "vietqr" and row.state == "open":
+        ways.insert(0, {"name": "payos", "url": f"/tra/{row.payment_id}/payos"})
     if settings.demo and row.qr_text:
         query = urlencode({"qr": row.qr_text})
         ways.insert(0, {"name": "bank", "url": f"{settings.bank_url}/pay?{query}"})

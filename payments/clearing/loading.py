@@ -16,6 +16,7 @@ from payments.reconciliation import provider_file
 from payments.reconciliation.classes import Class, Difference, Resolution
 from payments.reconciliation.comparing import NOT_TAKEN, Compared, Comparison, comparing
 from payments.reconciliation.staging import Progress
+from payments.reconciliation.stripe_report import as_settlement_file
 
 _NAMESPACE = UUID("0b6cf3f3-0d0f-5a3a-8a2f-3a54a2f0c7d1")
 
@@ -51,6 +52,7 @@ async def load_provider_file(
     `dsn` is the owner's of the tables. Raises: RecordUnreadable, of the kind that fits;
     SessionExists; ReconciliationBusy.
     """
+    raw = as_settlement_file(acquirer, raw)
     digest = hashlib.sha256(raw).digest()
     known = await _known(dsn, acquirer, digest)
     if known is not None:

@@ -26,6 +26,7 @@ from payments.gateways.gateway import (
 from payments.gateways.payos import NAME, PAID, provider_id_of, sign, signed_text_fits
 
 URL = "https://api-merchant.payos.vn"
+PAGE_URL = "https://pay.payos.vn/web"
 PATH = "/v2/payment-requests"
 DESCRIPTION_LENGTH_MAX = 9
 """What survives in the memo of an account that is not linked through payOS; our codes are so long."""
@@ -45,6 +46,8 @@ class PayOSAccount:
     name: str = NAME
     """The gateway's name, as its notices have it."""
     url: str = URL
+    page_url: str = PAGE_URL
+    """Where a link's page is, before its id: for a link whose own answer was lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from payments.reconciliation.errors import ReconciliationBusy, RecordUnlike
 from payments.reconciliation.provider_file import SUCCEEDED, Sums
 from payments.reconciliation.refunds import compare_others
 from payments.reconciliation.staging import Progress, Staged, stage
+from payments.reconciliation.stripe_report import as_settlement_file
 
 STAGING_LOCK = 20_261_126
 """Advisory lock of the one whose file lies in the staging table."""
@@ -88,6 +89,7 @@ async def compare_provider_file(
     `dsn` is the owner's of the tables. `day`: the session it must be of; without it, the file says.
     Raises: RecordUnreadable, of the kind that fits; ReconciliationBusy; what the driver raises.
     """
+    raw = as_settlement_file(acquirer, raw)
     async with comparing(
         dsn, raw, acquirer=acquirer, day=day, schedules=schedules, progress=progress
     ) as done:

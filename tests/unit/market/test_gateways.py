@@ -122,3 +122,27 @@ def test_the_addresses_of_ipns_are_read_from_the_settings() -> None:
 def test_a_list_of_addresses_that_is_none_stops_the_start(listed: str) -> None:
     with pytest.raises(SettingsError, match="MARKET_VNPAY_IPS"):
         gateways_of(Settings(demo=True, vnpay_ips=listed))
+
+
+def test_a_payos_channel_that_names_its_bank_account_opens_links_for_it(accounts) -> None:
+    partners = gateways_of(
+        accounts(
+            '[payos-a]\nsecret = "@one"\napi_key = "@two"\nclient_id = "c-1"\naccount_no = "999"\n'
+            '[payos-b]\nsecret = "@two"\n'
+        )
+    )
+
+    channel = partners.links["999"]
+    assert (channel.name, channel.client_id, channel.api_key) == (
+        "payos-a",
+        "c-1",
+        "second-secret-0002",
+    )
+    assert partners.link_account("payos-a") is channel
+    assert partners.link_account("payos-b") is None
+    assert "second-secret" not in repr(channel)
+
+
+def test_a_payos_channel_that_cannot_open_its_links_stops_the_start(accounts) -> None:
+    with pytest.raises(SettingsError, match="api_key"):
+        gateways_of(accounts('[payos]\nsecret = "@one"\nclient_id = "c"\naccount_no = "999"\n'))
