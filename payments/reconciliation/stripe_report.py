@@ -22,6 +22,7 @@ from payments.reconciliation.errors import (
     RecordSum,
 )
 from payments.reconciliation.provider_file import Row, written
+from payments.reconciliation.provider_layout import LINE_BYTES_MAX
 
 ACQUIRER = "stripe"
 SIGN = b"balance_transaction_id"
@@ -43,8 +44,7 @@ def as_settlement_file(acquirer: str, raw: bytes) -> bytes:
 
     Raises: RecordUnreadable, of the kind that fits, with the line of the report.
     """
-    head = raw.lstrip(b"\xef\xbb\xbf").partition(b"\n")[0]
-    if acquirer != ACQUIRER or SIGN not in head:
+    if acquirer != ACQUIRER or SIGN not in raw[:LINE_BYTES_MAX].partition(b"\n")[0]:
         return raw
     try:
         text = raw.decode("utf-8-sig")
