@@ -1,7 +1,13 @@
-"""What every test may ask for: a real PostgreSQL, migrated, one fresh database per test."""
+"""What every test may ask for: a real PostgreSQL, migrated, one fresh database per test.
+
+The tests' folders are in memory where there is room: a database is copied for nearly every test, which
+is five hundred files to write and sync each time. What is killed here is a process, never the machine,
+so nothing proven about a crash depends on the disk. PYTEST_DEBUG_TEMPROOT chooses another place.
+"""
 
 import itertools
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,7 +20,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from market import db as market_db
 from market.embedded import Cluster
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own in it
+MEMORY_BYTES_MIN = 6_000_000_000
+"""Two workers have some five clusters open between them, of 300 MB each."""
+TEMPORARY = "PYTEST_DEBUG_TEMPROOT"
 _numbers = itertools.count()
+
+
+def pytest_configure() -> None:
+    """Choose where the folders of the tests are; the workers are told by the first process."""
+    if os.access(MEMORY, os.W_OK) and _has_room():
+        os.environ.setdefault(TEMPORARY, str(MEMORY))  # noqa: TID251 - pytest reads it there
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,6 +53,15 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     cluster = Cluster(Path(tmp_path_factory.mktemp("postgres")))
     yield cluster.start()
     cluster.stop()
+
+
+def _has_room() -> bool:
+    """Whether there is a file system in memory, with room in it and in the machine."""
+    try:
+        said = Path("/proc/meminfo").read_text().split("MemAvailable:")[1].split()[0]
+        return min(shutil.disk_usage(MEMORY).free, int(said) * 1024) >= MEMORY_BYTES_MIN
+    except (OSError, IndexError):
+        return False
 
 
 def url_of(server_url: str, database: str) -> str:

@@ -19,6 +19,7 @@ import dramatiq
 import httpx
 import pytest
 from dramatiq.brokers.stub import StubBroker
+from litestar import Litestar
 from litestar.testing import AsyncTestClient
 from sqlalchemy import text
 
@@ -183,10 +184,33 @@ def _membership(person_id: UUID, role: str, scope_id: UUID | None) -> Membership
     )
 
 
+@pytest.fixture(scope="session")
+def application() -> Callable[[Settings], Litestar]:
+    """The application for given settings; its routes are laid once a run, which takes most of a second.
+
+    Settings reach it by its state, which is fresh each time, save the secret: one application each.
+    """
+    built: dict[str, Litestar] = {}
+
+    def with_settings(told: Settings) -> Litestar:
+        assert told.secret
+        if told.secret not in built:
+            built[told.secret] = create_app(told)
+        app = built[told.secret]
+        app.state.clear()
+        app.state["settings"] = told
+        return app
+
+    return with_settings
+
+
 @pytest.fixture
-async def client(settings: Settings) -> AsyncIterator[AsyncTestClient[Any]]:
+async def client(
+    settings: Settings, application: Callable[[Settings], Litestar]
+) -> AsyncIterator[AsyncTestClient[Any]]:
     """The application, nobody signed in."""
-    async with AsyncTestClient(create_app(settings), base_url="http://testserver.local") as opened:
+    app = application(settings)
+    async with AsyncTestClient(app, base_url="http://testserver.local") as opened:
         yield opened
 
 

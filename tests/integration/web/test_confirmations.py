@@ -11,7 +11,6 @@ from sqlalchemy import text
 
 import payments
 from market import clock, ids, integrators
-from market.app import create_app
 from market.integrators import Integrator
 
 ACCOUNT_NO = "9990001112223"
@@ -20,9 +19,9 @@ PATH, BULK = "/api/confirmations", "/api/confirmations/bulk"
 
 
 @pytest.fixture
-async def app(settings):
+async def app(settings, application):
     """The application in this test's own loop, so that its parts can be reached."""
-    made = create_app(settings)
+    made = application(settings)
     is_open, may_close = asyncio.Event(), asyncio.Event()
 
     async def live():

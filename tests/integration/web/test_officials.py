@@ -1,13 +1,11 @@
 import csv
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from litestar.testing import AsyncTestClient
 from sqlalchemy import text
-
-from market.app import create_app
-from market.settings import Settings
 
 
 @pytest.fixture
@@ -21,8 +19,8 @@ def plan(demo_plan):
 
 
 @pytest.fixture
-async def client(database_url, tmp_path):
-    app = create_app(Settings(database_url=database_url, demo=True, data=tmp_path))
+async def client(settings, application):
+    app = application(replace(settings, demo=True))
     async with AsyncTestClient(app, base_url="http://testserver.local") as opened:
         opened.headers["accept"] = "text/html"
         yield opened
