@@ -1,85 +1,71 @@
 """A market, a browser of a phone's size, and what every screen is held to."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
+from tests.browser.opening import Openings
 from tests.browser.people import CHROMIUM, FLAGS, Market, Visitor, Visitors
 
-OPEN_SECONDS_MAX = 400
+HERE = Path(__file__).parent
+OPENINGS = pytest.StashKey[Openings]()
+ONE_LOOP = pytest.mark.asyncio(loop_scope="session")
 expect.set_options(timeout=15_000)
 """Two cores may be shared with other tests; a screen that is right is right at once anyway."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents:
+        if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            item.add_marker(ONE_LOOP, append=False)  # Chromium's, which outlives a test
             item.add_marker(pytest.mark.timeout(600))  # the first one opens the market
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="no chromium on this machine"))
 
 
-@pytest.fixture(scope="session")
-def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
-    """A market with the demo's world, once for all browser tests.
-
-    While one works on a page: `python tests/browser/opened.py DATA` and MARKET_TEST_OPENED=DATA.
-    """
-    already = os.environ.get("MARKET_TEST_OPENED")  # noqa: TID251 - chooses what is under test
-    if already:
-        facts = json.loads((Path(already) / "world.json").read_text())
-        yield Market(facts["url"], facts)
-        return
-    data = Path(tmp_path_factory.mktemp("market"))
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MARKET_")}  # noqa: TID251 - for a child
-    log = (data / "opened.log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("opened.py")), str(data)],
-        env=environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Open markets cost whoever comes next a tenth of a core."""
     try:
-        deadline = time.monotonic() + OPEN_SECONDS_MAX
-        while not (data / "world.json").exists():
-            if process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(
-                    f"the market did not open:\n{(data / 'opened.log').read_text()[-3000:]}"
-                )
-            time.sleep(0.1)
-        facts = json.loads((data / "world.json").read_text())
-        yield Market(facts["url"], facts)
+        return (yield)
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(5)
-        log.close()
+        if OPENINGS in item.config.stash and (
+            nextitem is None or HERE not in nextitem.path.parents
+        ):
+            item.config.stash[OPENINGS].close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def openings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Openings]:
+    """The markets that this worker opens."""
+    made = Openings(lambda kind: Path(tmp_path_factory.mktemp(kind)))
+    request.config.stash[OPENINGS] = made
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def market(openings: Openings) -> Market:
+    """A market with the demo's world, shared by all browser tests that need no more."""
+    return openings.market("opened")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """Chromium, fresh for the test."""
+    """Chromium. Each visitor's context shares nothing with the others."""
     async with async_playwright() as playwright:
         opened = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield opened
         await opened.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def visitors(browser: Browser, market: Market) -> AsyncIterator[Visitors]:
     """People with phones. When the test is over, no page may have complained."""
     people = Visitors(browser, market)
@@ -90,7 +76,7 @@ async def visitors(browser: Browser, market: Market) -> AsyncIterator[Visitors]:
     assert complaints == []
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def visitor(visitors: Visitors) -> Visitor:
     """One person with a phone of 360 × 640."""
     return await visitors.new()

@@ -1,80 +1,23 @@
 """The roads of an invoice on phones: sold, looked up, named; wrong, triaged, replaced, accepted."""
 
-import json
 import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
+from tests.browser.opening import Openings
 from tests.browser.people import Market, Visitor, Visitors
 
-OPEN_SECONDS_MAX = 400
 SOON_MS = 40_000
 """For the worker, the tax authority and the relay between them on a busy machine."""
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(700)]
 
 
 @pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
-    """A market whose tax authority answers, once for this file.
-
-    While one works on a page: `python tests/browser/invoices_opened.py DATA` and
-    MARKET_INVOICES_OPENED=DATA.
-    """
-    already = os.environ.get("MARKET_INVOICES_OPENED")  # noqa: TID251 - chooses what is under test
-    if already:
-        yield _market_of(Path(already))
-        return
-    data = Path(tmp_path_factory.mktemp("invoices"))
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MARKET_")}  # noqa: TID251 - for a child
-    with (data / "opened.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("invoices_opened.py")), str(data)],
-            env=environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            _await_world(data, process)
-            yield _market_of(data)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(5)
-
-
-def _await_world(data: Path, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + OPEN_SECONDS_MAX
-    while not (data / "world.json").exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            pytest.fail(f"the market did not open:\n{(data / 'opened.log').read_text()[-3000:]}")
-        time.sleep(0.1)
-
-
-def _market_of(data: Path) -> Market:
-    facts = json.loads((data / "world.json").read_text())
-    return Market(facts["url"], facts)
-
-
-@pytest.fixture
-async def visitors(browser: Browser, market: Market) -> AsyncIterator[Visitors]:
-    """People with phones. When the test is over, no page may have complained."""
-    people = Visitors(browser, market)
-    yield people
-    complaints = [line for one in people.opened for line in one.watch.unexpected()]
-    for one in people.opened:
-        await one.context.close()
-    assert complaints == []
+def market(openings: Openings) -> Market:
+    """A market whose tax authority answers."""
+    return openings.market("invoices_opened")
 
 
 async def sold(vendor: Visitor) -> str:

@@ -190,15 +190,16 @@ def application() -> Callable[[Settings], Litestar]:
 
     Settings reach it by its state, which is fresh each time, save the secret: one application each.
     """
-    built: dict[str, Litestar] = {}
+    built: dict[str, tuple[Litestar, dict[str, Any]]] = {}
 
     def with_settings(told: Settings) -> Litestar:
         assert told.secret
         if told.secret not in built:
-            built[told.secret] = create_app(told)
-        app = built[told.secret]
+            made = create_app(told)
+            built[told.secret] = made, made.state.dict()
+        app, state = built[told.secret]
         app.state.clear()
-        app.state["settings"] = told
+        app.state.update(state | {"settings": told})
         return app
 
     return with_settings
