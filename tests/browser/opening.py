@@ -1,4 +1,4 @@
-"""The markets of the browser tests: each kind is opened once by a worker, and closed when none needs it."""
+"""The markets of the browser tests: the shared one is opened once by a worker, and closed when none needs it."""
 
 import json
 import os
@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -65,6 +66,15 @@ class Openings:
         if kind not in self.found:
             self.found[kind] = _open(kind, self.new_folder(kind))
         return self.found[kind].market()
+
+    @contextmanager
+    def alone(self, kind: str) -> Iterator[Market]:
+        """The market that `kind`.py opens, for whoever asks alone and no longer than that."""
+        try:
+            yield self.market(kind)
+        finally:
+            if kind in self.found:
+                self.found.pop(kind).close()
 
     def close(self) -> None:
         while self.found:

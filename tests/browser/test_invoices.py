@@ -1,6 +1,7 @@
 """The roads of an invoice on phones: sold, looked up, named; wrong, triaged, replaced, accepted."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(700)]
 
 
 @pytest.fixture(scope="module")
-def market(openings: Openings) -> Market:
-    """A market whose tax authority answers."""
-    return openings.market("invoices_opened")
+def market(openings: Openings) -> Iterator[Market]:
+    """A market whose tax authority answers, for this file alone."""
+    with openings.alone("invoices_opened") as opened:
+        yield opened
 
 
 async def sold(vendor: Visitor) -> str:

@@ -1,6 +1,7 @@
 """The whole road on phones: onboard → sell → pay → hear → receipt → invoice → the ward's figure."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(700)]
 
 
 @pytest.fixture(scope="module")
-def market(openings: Openings) -> Market:
-    """An open market with its simulated partners."""
-    return openings.market("road_opened")
+def market(openings: Openings) -> Iterator[Market]:
+    """An open market with its simulated partners, for this file alone."""
+    with openings.alone("road_opened") as opened:
+        yield opened
 
 
 async def read_code(shown: Locator, picture: Path) -> str:

@@ -12,7 +12,6 @@ SOON_MS = 40_000
 LOST = ("ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "navigator.vibrate")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(700)]
 market = test_invoices.market
-visitors = test_invoices.visitors
 
 
 async def listening(page: Page) -> None:
