@@ -142,6 +142,12 @@ def test_a_signed_event_that_makes_no_sense_is_malformed(notice: Notice) -> None
         GATEWAY.verify(notice, NOW)
 
 
+def test_another_shops_money_on_the_same_account_says_nothing() -> None:
+    notice = event("payment_intent.succeeded", currency="usd", metadata={"order": "77"})
+
+    assert GATEWAY.verify(notice, NOW) is None
+
+
 @pytest.mark.parametrize("key", ["sk_live_1", "rk_live_1"])
 def test_live_keys_are_refused_unless_allowed(key: str) -> None:
     with pytest.raises(LiveKeyRefused):
