@@ -110,7 +110,7 @@ def confirmation_of(event: Event, now: datetime) -> Confirmation | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, OverflowError, OSError) as wrong:
         raise NoticeMalformed(NAME, f"Not an object of Stripe: {wrong}") from wrong
     if thing.currency != CURRENCY and PAYMENT_REF not in (thing.metadata or {}):
-        return None  # of another shop that shares the account: a no would have Stripe send it for days
+        return None  # another shop's on the same account: after a no it would come for days
     if thing.currency != CURRENCY or not 0 < thing.amount <= AMOUNT_VND_MAX:
         raise NoticeMalformed(NAME, "The event is not about đồng.")
     if event.type in _PAYMENTS:
