@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import Text, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -55,6 +55,27 @@ async def enqueue(
     `arguments` is JSON: ids as text, no secrets.
     """
     return await _write(db, job, arguments, now, now + delay)
+
+
+async def join(
+    db: AsyncSession,
+    job: str,
+    name: str,
+    more: list[str],
+    now: datetime,
+    *,
+    within: timedelta,
+    count_max: int,
+) -> bool:
+    """Add `more` to the list `name` of a job that waits for its time, due `within`, and holds less than
+    `count_max` with them; whether there was one. Nobody has been told of such a row yet.
+    """  # fmt: skip
+    found = await db.execute(
+        _JOIN,
+        {"job": job, "name": name, "more": more, "count": len(more), "max": count_max, "now": now,
+         "soon": now + within},
+    )  # fmt: skip
+    return found.first() is not None
 
 
 async def announce(
@@ -194,6 +215,15 @@ _INSERT_TICK = text(
     " WHERE NOT EXISTS (SELECT FROM market.outbox"
     " WHERE job = :job AND done_at IS NULL AND attempts < :max)"
 )
+
+_JOIN = text(
+    "UPDATE market.outbox SET arguments ="
+    " jsonb_set(arguments, ARRAY[:name], (arguments -> :name) || :more)"
+    " WHERE id = (SELECT id FROM market.outbox"
+    " WHERE done_at IS NULL AND available_at > :now AND available_at <= :soon AND attempts = 0"
+    " AND job = :job AND jsonb_array_length(arguments -> :name) + :count <= :max"
+    " LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id"
+).bindparams(bindparam("more", type_=JSONB), bindparam("name", type_=Text))
 
 _NOTIFY = text("SELECT pg_notify('outbox', '')")
 

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -160,12 +160,18 @@ async def issue_invoices(context: Context, arguments: dict[str, Any]) -> None:
 
 
 async def wish(db: AsyncSession, sale_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Ask for the invoices of these sales; a worker issues them soon."""
+    """Ask for the invoices of these sales; a worker issues them soon, those of a rush together."""
     for start in range(0, len(sale_ids), TOGETHER_MAX):
         some = [str(one) for one in sale_ids[start : start + TOGETHER_MAX]]
-        await outbox.enqueue(db, "issue_invoices", {"sale_ids": some}, now=now)
+        if await outbox.join(db, JOB, "sale_ids", some, now, within=GATHER, count_max=TOGETHER_MAX):
+            continue
+        delay = GATHER if len(some) > 1 else timedelta(0)
+        await outbox.enqueue(db, JOB, {"sale_ids": some}, now, delay)
 
 
+JOB = "issue_invoices"
+GATHER = timedelta(seconds=1)
+"""Where several are paid at once, more are about to be: their invoice waits so long for those."""
 TOGETHER_MAX = 100
 """Invoices of one transaction: their sales and series are locked that long."""
 

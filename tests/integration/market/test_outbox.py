@@ -153,3 +153,40 @@ def test_the_back_off_doubles_up_to_half_an_hour():
     waits = [outbox.back_off(attempts).total_seconds() for attempts in (1, 2, 10, 11, 40)]
 
     assert waits == [2, 4, 1024, 1800, 1800]
+
+
+SECOND = timedelta(seconds=1)
+
+
+async def join(database: Database, *more: str, at: datetime = NOW, count_max: int = 4) -> bool:
+    async with database.as_system() as db:
+        return await outbox.join(
+            db, "greet", "names", list(more), at, within=SECOND, count_max=count_max
+        )
+
+
+async def test_what_waits_for_its_time_takes_more_until_it_is_handed_out(database):
+    async with database.as_system() as db:
+        row_id = await outbox.enqueue(db, "greet", {"names": ["Lan"]}, NOW, delay=SECOND)
+
+    taken = [
+        await join(database, "Hoa", "Huệ"),
+        await join(database, "Mai", "Cúc"),  # five are too many
+        await join(database, "Mai"),
+    ]
+    async with database.as_system() as db:
+        await outbox.hand_out(db, NOW + SECOND, 10)
+    late = await join(database, "Cúc", at=NOW + SECOND, count_max=9)
+
+    assert taken == [True, False, True]
+    assert late is False
+    assert (await row_of(database, row_id)).arguments == {"names": ["Lan", "Hoa", "Huệ", "Mai"]}
+
+
+async def test_what_is_due_or_of_another_job_takes_nothing(database):
+    await ask(database, names=["Lan"])
+    async with database.as_system() as db:
+        await outbox.enqueue(db, "wave", {"names": ["Lan"]}, NOW, delay=SECOND)
+        await outbox.enqueue(db, "greet", {"names": ["Lan"]}, NOW, delay=timedelta(minutes=5))
+
+    assert await join(database, "Hoa") is False

@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 import einvoice
 from market import clock, ids
+from market.flows import invoice_issuing
 from market.tables import StallRow
 
 
@@ -69,6 +70,27 @@ async def test_a_stall_that_wishes_it_gets_an_invoice_for_every_paid_sale(
 
     paid = (await as_("vendor").get(f"/api/sales/{sale['sale_id']}")).json()
     assert paid["invoice_id"] is not None
+
+
+async def test_in_a_rush_invoices_wait_a_second_for_each_other_and_a_lone_one_for_nobody(database):
+    now = clock.now()
+    soon = now + invoice_issuing.GATHER / 2
+    lone, rush, late = [ids.new()], [ids.new() for _ in range(3)], [ids.new()]
+
+    async with database.as_system() as db:
+        await invoice_issuing.wish(db, lone, now=now)
+        await invoice_issuing.wish(db, rush, now=now)
+        await invoice_issuing.wish(db, late, now=soon)
+
+    async with database.as_system() as db:
+        asked = text(
+            "SELECT arguments -> 'sale_ids', available_at FROM market.outbox ORDER BY available_at"
+        )
+        rows = [tuple(one) for one in await db.execute(asked)]
+    assert rows == [
+        ([str(one) for one in lone], now),
+        ([str(one) for one in (*rush, *late)], now + invoice_issuing.GATHER),
+    ]
 
 
 async def test_sales_paid_together_are_invoiced_together_and_one_in_the_way_costs_no_other(
