@@ -5,7 +5,7 @@ the money came. Arrivals come by the clock, whether or not the market keeps up, 
 too slow is seen as one. Afterwards every acknowledged notice must be in the ledger exactly once.
 
     python -m market demo --days 0 --speed 0.001 --data DIR --quiet &
-    python -m loadtests.road --data DIR --rate 300 --seconds 20
+    python -m loadtests.road --data DIR --rates 140,300,340 --seconds 20 --repetitions 3
 """
 
 import argparse
@@ -39,6 +39,8 @@ LOOK_SECONDS = 0.3
 """From the code on the till's screen to the bank's notice."""
 WAIT_SECONDS = 15.0
 """How long after the last arrival a till may still hear."""
+REST_SECONDS = 8.0
+"""Between two runs: what the first left to do is done."""
 ROOT = Path(__file__).parent.parent
 FLOORS = {"roads_per_second": 300, "notice_to_till_p99_ms": 600}
 
@@ -319,24 +321,32 @@ def main(arguments: Sequence[str]) -> int:
     """Measure; 1 where a payment is not in the ledger exactly once or was never heard."""
     parser = argparse.ArgumentParser(prog="loadtests.road", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path(".market"), help="its data directory")
-    parser.add_argument("--rate", type=float, default=300.0, help="sales a second (300)")
+    parser.add_argument("--rates", type=_rates, default=[300.0], help="sales a second, by commas")
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--repetitions", type=int, default=1, help="rounds of all the rates")
     parser.add_argument("--out", type=Path, help="also write the figures, with the machine")
     given = parser.parse_args(arguments)
     state = serve.state_of(given.data) or {}
     if not state.get("url"):
         parser.exit(2, f"No market runs on {given.data}: start `market demo`, or give --data.\n")
-    road = Road(state["url"], state["database_url"], given.rate, given.seconds)
-    told = uvloop.run(road.go())
-    said = json.dumps(told, indent=2, ensure_ascii=False)
-    sys.stdout.write(said + "\n")
+    measured: list[dict[str, Any]] = []
+    for rate in given.rates * given.repetitions:
+        if measured:
+            time.sleep(REST_SECONDS)
+        road = Road(state["url"], state["database_url"], rate, given.seconds)
+        measured.append(uvloop.run(road.go()))
+        sys.stdout.write(json.dumps(measured[-1], indent=2, ensure_ascii=False) + "\n")
     if given.out:
         what = {
             "machine": machine(given.data), "versions": versions(), "commit": commit(ROOT),
-            "floors": FLOORS, "measured": told,
+            "floors": FLOORS, "measured": measured,
         }  # fmt: skip
         given.out.write_text(json.dumps(what, indent=2, ensure_ascii=False) + "\n")
-    return 1 if told["wrong_in_ledger"] or told["never_heard"] else 0
+    return 1 if any(one["wrong_in_ledger"] or one["never_heard"] for one in measured) else 0
+
+
+def _rates(told: str) -> list[float]:
+    return [float(one) for one in told.split(",")]
 
 
 if __name__ == "__main__":
