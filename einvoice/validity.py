@@ -142,8 +142,8 @@ def check_lines(template: int, lines: tuple[Line, ...], *, signed: bool = False)
 
     Raises: FieldInvalid, TotalsWrong.
     """
-    if not lines and not signed:
-        raise FieldInvalid("lines", "an invoice has at least one line")
+    if not signed and all(one.nature is Nature.NOTE for one in lines):
+        raise FieldInvalid("lines", "an invoice has at least one line that is not a note")
     if len(lines) > LINES_MAX:
         raise FieldInvalid("lines", f"more than {LINES_MAX}")
     for index, one in enumerate(lines):

@@ -24,7 +24,8 @@ from market import settings
 from market.db import Database
 from market.web.admission import Admission
 from market.web.confirmation_bodies import ConfirmCredit, CreditConfirmed
-from market.web.confirmations import Door, Market
+from market.web.confirmations import Door
+from market.web.doors import Market
 from payments import settlement
 from payments.ledger.accounts import AccountName, balance_vnd_min, debit_sign, lane_of
 from payments.settlement import CodeEntry, PayeeEntry, Settled, SettlementOutcome

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -138,10 +137,10 @@ def test_a_python_without_ensurepip_names_the_package_to_install(clone, tmp_path
 def test_a_clone_that_may_not_be_written_says_what_to_do(clone):
     if not os.access("/usr/bin/python3", os.X_OK):
         pytest.skip("no Python that user nobody may run")
-    temporary = Path(tempfile.gettempdir())
     for folder in (clone, *clone.parents):
-        if temporary in folder.parents:
-            folder.chmod(0o755)
+        folder.chmod(0o755)
+        if folder.name.startswith("pytest-of-"):
+            break
 
     done = subprocess.run(
         ["/usr/bin/python3", "-m", "market", "setup"], cwd=clone, env={"PATH": "/usr/bin:/bin"},
