@@ -325,6 +325,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--repetitions", type=int, default=1, help="rounds of all the rates")
     parser.add_argument("--out", type=Path, help="also write the figures, with the machine")
+    parser.add_argument("--summary", type=Path, help="also put the answers into a summary.json")
     given = parser.parse_args(arguments)
     state = serve.state_of(given.data) or {}
     if not state.get("url"):
@@ -342,7 +343,44 @@ def main(arguments: Sequence[str]) -> int:
             "floors": FLOORS, "measured": measured,
         }  # fmt: skip
         given.out.write_text(json.dumps(what, indent=2, ensure_ascii=False) + "\n")
+    if given.summary:
+        kept = [one for one in json.loads(given.summary.read_text()) if one["id"][:1] != "R"]
+        kept += answers(measured, datetime.now(UTC).isoformat(), commit(ROOT))  # noqa: TID251
+        given.summary.write_text(json.dumps(kept, ensure_ascii=False, indent=1) + "\n")
     return 1 if any(one["wrong_in_ledger"] or one["never_heard"] for one in measured) else 0
+
+
+def answers(measured: Sequence[dict[str, Any]], date: str, made_by: str) -> list[dict[str, Any]]:
+    """The two questions of the road, as the other benches write theirs: medians and spread."""
+    by_rate: dict[float, list[dict[str, Any]]] = {}
+    for one in measured:
+        by_rate.setdefault(one["rate_asked"], []).append(one)
+
+    def figures(rate: float, name: str) -> list[float]:
+        return [one[name] for one in by_rate.get(rate, ())]
+
+    slow = FLOORS["notice_to_till_p99_ms"]
+    heard, done = "notice_to_till_p99_ms", "roads_per_second"
+    carried = [rate for rate in by_rate if statistics.median(figures(rate, heard)) <= slow]
+    asked = [rate for rate in by_rate if rate >= FLOORS[done]]
+    found = (
+        ("R1", "Whole roads a second, a till told within 600 ms (p99)", "/s", "more",
+         figures(max(carried, default=0), done), FLOORS[done], 1_000),
+        ("R2", "From notice to till, p99 at 300 roads a second", "ms", "less",
+         figures(min(asked, default=0), heard), slow, None),
+    )  # fmt: skip
+    return [
+        {
+            "id": name, "question": question, "ratio": statistics.median(told),
+            "spread": [min(told), max(told)], "floor": floor, "wished": wished, "better": better,
+            "reached": statistics.median(told) <= floor if better == "less"
+            else statistics.median(told) >= floor,
+            "unit": unit, "bound_by": "Python in the web process, then PostgreSQL.",
+            "date": date, "commit": made_by,
+        }
+        for name, question, unit, better, told, floor, wished in found
+        if told
+    ]  # fmt: skip
 
 
 def _rates(told: str) -> list[float]:

@@ -117,10 +117,10 @@ def write(run: Run, folder: Path) -> None:
 
 
 def _of_other_benches(folder: Path) -> list[dict[str, Any]]:
-    """What the bench of e-invoices left in the summary: its questions are E1, E2, …"""
+    """What others left in the summary: e-invoices' questions are E1, E2, …, the road's R1, R2."""
     file = folder / "summary.json"
     known = json.loads(file.read_text()) if file.exists() else []
-    return [one for one in known if re.match(r"E\d", one["id"])]
+    return [one for one in known if re.match(r"[ER]\d", one["id"])]
 
 
 def page(run: Run) -> str:
