@@ -126,8 +126,11 @@ class Database:
 
     @asynccontextmanager
     async def as_viewer_at_once(self, viewer: Viewer) -> AsyncIterator[Line]:
-        """As `as_viewer`, on a line that takes several statements in one trip."""
+        """As `as_viewer`, on a line that takes several statements in one trip. Who finds a row locked
+        for longer than `LOCK_WAIT` is refused: others may share the trip.
+        """
         settings = {f"app.{name}": value for name, value in _viewer_settings(viewer).items()}
+        settings["lock_timeout"] = LOCK_WAIT
         async with self._lines.transaction(settings) as line:
             yield line
 
@@ -142,6 +145,8 @@ class Database:
         await self._web.dispose()
         await self._system.dispose()
 
+
+LOCK_WAIT = "500ms"
 
 _SET_VIEWER = text(
     "SELECT set_config('app.person_id', :person_id, true), set_config('app.roles', :roles, true),"

@@ -163,9 +163,13 @@ _TAKE_BACK = text(
     "UPDATE market.attempt SET count = count - 1"
     " WHERE key = :key AND window_start = :start AND count > 0"
 )
+# A row that somebody else holds is prolonged the next time: many are renewed at once, in any order.
 _RENEW = """
 UPDATE market.session s SET seen_at = x.now, expires_at = x.expires_at
-FROM unnest($1, $2, $3) AS x (token_hash, now, expires_at) WHERE s.token_hash = x.token_hash
+FROM (
+    SELECT y.* FROM unnest($1, $2, $3) AS y (token_hash, now, expires_at)
+    JOIN market.session one ON one.token_hash = y.token_hash FOR UPDATE OF one SKIP LOCKED
+) x WHERE s.token_hash = x.token_hash
 """
 _LOAD = """
 SELECT x.token_hash, one.* FROM unnest($1, $2, $3) AS x (token_hash, now, day)

@@ -1,5 +1,6 @@
 """What a door takes is answered as the router answers it; what it does not know it leaves to the router."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -201,3 +202,19 @@ async def test_a_notice_of_nobody_we_know_is_left_to_the_router(client, taken):
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     assert taken == []
+
+
+async def test_a_session_somebody_else_is_changing_holds_up_nobody(database, world):
+    now, tokens = clock.now(), [world.tokens["vendor"], world.tokens["clerk"]]
+    later = now + sessions.RENEW_AFTER * 2
+
+    async with database.as_system() as db:
+        held = {"hash": sessions.token_hash(tokens[0])}
+        await db.execute(
+            text("SELECT FROM market.session WHERE token_hash = :hash FOR UPDATE"), held
+        )
+        found = await asyncio.wait_for(sessions.load(database, tokens, now=later), 10)
+
+    assert all(one is not None and one.is_renewed for one in found)
+    seen = [one.is_renewed for one in await sessions.load(database, tokens, now=later)]
+    assert seen == [True, False]

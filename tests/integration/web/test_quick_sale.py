@@ -183,3 +183,16 @@ async def test_baskets_and_cash_are_left_to_the_exact_way(quick, viewer, command
 async def test_an_impossible_amount_is_refused(quick, viewer, command):
     with pytest.raises(sales.AmountOutOfRange):
         await quick.open(command(amount_vnd=0), viewer, now=clock.now())
+
+
+async def test_who_waits_for_a_locked_row_is_left_to_the_exact_way_and_holds_up_nobody(
+    database, quick, viewer, command, world
+):
+    async with database.as_system() as db:
+        await db.execute(
+            text("SELECT FROM market.stall WHERE id = :id FOR UPDATE"), {"id": world.stall_id}
+        )
+        made = await asyncio.wait_for(quick.open(command(), viewer, now=clock.now()), 10)
+
+    assert made is None
+    assert await quick.open(command(), viewer, now=clock.now()) is not None
