@@ -11,7 +11,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import msgspec
-import psycopg
+import structlog
 from litestar import Litestar
 from litestar.enums import ScopeType
 from litestar.middleware.csrf import CSRF_SECRET_LENGTH, generate_csrf_hash
@@ -32,6 +32,7 @@ SALES = re.compile(r"/api/stalls/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/s
 HOOKS = "/hooks/"
 CSRF_COOKIE, CSRF_HEADER = "cho_csrf", "x-csrftoken"
 
+log = structlog.get_logger("market.doors")
 _encode = msgspec.json.Encoder().encode
 _read_sale = msgspec.json.Decoder(OpenSaleCommand).decode
 
@@ -102,7 +103,11 @@ async def _notice(state: Any, scope: Scope, receive: Receive) -> _Taken:
         query=scope["query_string"].decode("latin-1"),
         source=scope["client"][0] if scope["client"] else "",
     )
-    answer = await hooks.take(came, gateway, services)
+    try:
+        answer = await hooks.take(came, gateway, services)
+    except Exception:  # unforeseen: the router tries it once more, says so and keeps it in the log
+        log.warning("a notice is left to the router", gateway=gateway.name, exc_info=True)
+        return None, again
     return Reply(answer.status, state.headers, _encode(dict(answer.body))), again
 
 
@@ -116,7 +121,10 @@ async def _sale(state: Any, scope: Scope, receive: Receive) -> _Taken:
         return None, again
     try:
         return await _opened(state, UUID(found[1]), dict(scope["headers"]), body), again
-    except (MarketError, msgspec.MsgspecError, psycopg.Error, OSError, UnicodeError):
+    except (MarketError, msgspec.MsgspecError, UnicodeError):
+        return None, again
+    except Exception:  # the database is away, or something unforeseen: the router says so
+        log.warning("a sale is left to the router", exc_info=True)
         return None, again
 
 

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from market import clock, ids, sessions
-from market.web import doors
+from market.flows.quick_sale import QuickSales
+from market.web import doors, hooks
 
 VARIES = {"sale_id", "payment_id", "memo", "qr_text", "pay_url", "sold_at", "expires_at"}
 """What belongs to each sale alone."""
@@ -218,3 +219,18 @@ async def test_a_session_somebody_else_is_changing_holds_up_nobody(database, wor
     assert all(one is not None and one.is_renewed for one in found)
     seen = [one.is_renewed for one in await sessions.load(database, tokens, now=later)]
     assert seen == [True, False]
+
+
+@pytest.mark.parametrize("path", ["/hooks/sepay", "/api/stalls/{}/sales"])
+async def test_what_nobody_foresaw_is_told_by_the_router(vendor, world, taken, path, monkeypatch):
+    async def broken(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(hooks, "_taken", broken)
+    monkeypatch.setattr(QuickSales, "open", broken)
+
+    answer = await vendor.post(path.format(world.stall_id), json=sale())
+
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert taken == []
