@@ -54,7 +54,7 @@ class SignedTransfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     amount_vnd: int
     account_no: str
     occurred_at: str
-    """RFC 3339 with its zone."""
+    """RFC 3339 with its zone; without one, Vietnam's."""
     reference: str = ""
     memo: str = ""
     bank_bin: str = ""
