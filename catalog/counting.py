@@ -4,7 +4,7 @@ A person counts what lies on the shelf. What is paid has been handed over, thoug
 books a moment later (`stock.sell_stock`), so a count stands beside it, not in it.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from sqlalchemy import func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from catalog import listings, shelf
+from catalog import listings, shelf, stock
 from catalog.errors import InvalidQuantity
 from catalog.product import THOUSANDTH, Product
 from catalog.tables import ProductRow, StockHoldRow
@@ -130,7 +130,7 @@ async def return_stock(
     by: UUID | None = None,
 ) -> None:
     """These goods of the subject are on the shelf again, each of them once. Repeatable."""
-    for row in await _holds(db, subject_id, ("paid", "sold")):
+    for row in await stock.holds_of(db, subject_id, "paid", "sold"):
         if row.product_id in product_ids:
             had_left = row.state == "sold"
             row.state, row.return_id, row.changed_at = "returned", return_id, now
@@ -146,7 +146,7 @@ async def take_back(
     db: AsyncSession, subject_id: UUID, return_id: UUID, *, now: datetime, by: UUID | None = None
 ) -> None:
     """That return was none: what it brought back is with the buyer after all. Repeatable."""
-    for row in await _holds(db, subject_id, ("returned",)):
+    for row in await stock.holds_of(db, subject_id, "returned"):
         if row.return_id == return_id:
             row.state, row.return_id, row.changed_at = "sold", None, now
             db.add(row)
@@ -171,20 +171,6 @@ async def _lock(db: AsyncSession, owner_id: UUID, product_id: UUID) -> None:
         ProductRow.id == product_id, ProductRow.owner_id == owner_id
     )
     await db.exec(asked.with_for_update(key_share=True))
-
-
-async def _holds(
-    db: AsyncSession, subject_id: UUID, states: Sequence[str]
-) -> Sequence[StockHoldRow]:
-    """Locked, lowest goods first, as `catalog.stock` takes them."""
-    rows = await db.exec(
-        select(StockHoldRow)
-        .where(StockHoldRow.subject_id == subject_id, col(StockHoldRow.state).in_(states))
-        .order_by(col(StockHoldRow.product_id))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    return rows.all()
 
 
 async def _busy(db: AsyncSession, product_ids: Iterable[UUID]) -> dict[tuple[UUID, str], Decimal]:

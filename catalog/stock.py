@@ -84,7 +84,7 @@ async def pay_stock(db: AsyncSession, subject_id: UUID, *, now: datetime) -> boo
     What was free again meanwhile is taken once more.
     Raises: OutOfStock where somebody else has it by now; then nothing is paid.
     """
-    rows = await _of(db, subject_id, "held", "released")
+    rows = await holds_of(db, subject_id, "held", "released")
     for row in rows:
         if row.state == "released":
             await _check_free(db, row)
@@ -94,7 +94,7 @@ async def pay_stock(db: AsyncSession, subject_id: UUID, *, now: datetime) -> boo
 
 async def sell_stock(db: AsyncSession, subject_id: UUID, *, now: datetime) -> bool:
     """What the subject has paid leaves the shelf, and the channels are told. Repeatable."""
-    rows = await _of(db, subject_id, "paid")
+    rows = await holds_of(db, subject_id, "paid")
     await _put(db, rows, "sold", now)
     for row in rows:
         await listings.move_stock(db, row.owner_id, row.product_id, -row.quantity, "sold", now=now)
@@ -108,7 +108,7 @@ async def release_stock(
 
     `paid_too`: what was paid, or left the shelf, is back as well: the sale was none after all.
     """
-    rows = await _of(db, subject_id, "held", *(("paid", "sold") if paid_too else ()))
+    rows = await holds_of(db, subject_id, "held", *(("paid", "sold") if paid_too else ()))
     back = [row for row in rows if row.state == "sold"]
     await _put(db, rows, "released", now)
     for row in back:
@@ -173,7 +173,8 @@ async def _put(db: AsyncSession, rows: Sequence[StockHoldRow], state: str, now: 
     await db.flush()
 
 
-async def _of(db: AsyncSession, subject_id: UUID, *states: str) -> Sequence[StockHoldRow]:
+async def holds_of(db: AsyncSession, subject_id: UUID, *states: str) -> Sequence[StockHoldRow]:
+    """What a subject holds in these states; locked, lowest goods first."""
     rows = await db.exec(
         select(StockHoldRow)
         .where(StockHoldRow.subject_id == subject_id, col(StockHoldRow.state).in_(states))

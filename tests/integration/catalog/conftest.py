@@ -1,7 +1,8 @@
 """Goods to store, and a channel to tell."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -43,6 +44,21 @@ def goods(owner_id: UUID) -> Callable[..., catalog.Product]:
         return catalog.Product(**plain | changes)
 
     return make
+
+
+@pytest.fixture
+def stored(
+    db: AsyncSession, goods: Callable[..., catalog.Product], now: datetime
+) -> Callable[..., Awaitable[catalog.Product]]:
+    """Goods of which so many are on the shelf."""
+
+    async def put(count: object, **changes: Any) -> catalog.Product:
+        quantity = None if count is None else Decimal(str(count))
+        product = await catalog.put_product(db, goods(stock_qty=quantity, **changes), now=now)
+        await db.commit()
+        return product
+
+    return put
 
 
 @pytest.fixture

@@ -12,19 +12,6 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def stored(db, goods, now):
-    """Goods of which so many are on the shelf."""
-
-    async def put(count, **changes):
-        quantity = None if count is None else Decimal(count)
-        product = await catalog.put_product(db, goods(stock_qty=quantity, **changes), now=now)
-        await db.commit()
-        return product
-
-    return put
-
-
-@pytest.fixture
 def bought(db, owner_id, now):
     """A subject that holds so much, and paid for it where asked; its id."""
 

@@ -19,19 +19,6 @@ async def sell(db, subject_id, now):
 
 
 @pytest.fixture
-def stored(db, goods, now):
-    """Goods of which so many are on the shelf."""
-
-    async def put(count, **changes):
-        quantity = None if count is None else Decimal(count)
-        product = await catalog.put_product(db, goods(stock_qty=quantity, **changes), now=now)
-        await db.commit()
-        return product
-
-    return put
-
-
-@pytest.fixture
 def hold(db, owner_id, now):
     """Hold some of goods for a new subject; its id."""
 
