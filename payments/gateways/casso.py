@@ -247,7 +247,7 @@ def _confirmation(gateway: str, told: _Transaction, now: datetime) -> Confirmati
         direction="out" if amount_vnd < 0 else "in",
         reference=(told.reference or "").strip(),
         memo=told.description or "",
-        account_no=(told.virtual_account_number or told.account_number).strip(),
+        account_no=wire.account_no(gateway, told.virtual_account_number, told.account_number),
         bank_bin=wire.bin_of_brand(told.bank_name or ""),
         detail=told.bank_name or "",
     )

@@ -124,7 +124,7 @@ class PayOSGateway:
             succeeded=data.code == PAID,
             reference=reference,
             memo=data.description,
-            account_no=data.account_number.strip(),
+            account_no=wire.account_no(self.name, None, data.account_number),
             detail=f"{data.code} {data.desc or ''}".strip(),
         )
 

@@ -155,7 +155,7 @@ def confirmation_of(
         direction=transaction.transfer_type,
         reference=(transaction.reference_code or "").strip(),
         memo=transaction.content or transaction.description or transaction.code or "",
-        account_no=(transaction.sub_account or transaction.account_number).strip(),
+        account_no=wire.account_no(gateway, transaction.sub_account, transaction.account_number),
         bank_bin=wire.bin_of_brand(transaction.gateway),
         detail=transaction.gateway,
     )

@@ -237,12 +237,14 @@ class StripeClient:
         )
         if intent.status not in ("succeeded", "canceled"):
             return None
+        succeeded = intent.status == "succeeded"
+        received = intent.to_dict().get("amount_received")  # a stand-in may leave it out
         return Confirmation(
             gateway=NAME,
-            provider_id=intent.id if intent.status == "succeeded" else f"{intent.id}:canceled",
-            amount_vnd=intent.amount,
+            provider_id=intent.id if succeeded else f"{intent.id}:canceled",
+            amount_vnd=int(received) if succeeded and received is not None else intent.amount,
             occurred_at=now,
-            succeeded=intent.status == "succeeded",
+            succeeded=succeeded,
             payment_ref=dict(intent.metadata.to_dict()).get(PAYMENT_REF, ""),
             detail=intent.status,
         )

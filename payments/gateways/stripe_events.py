@@ -48,6 +48,7 @@ _OF_REFUND_STATUS = {
 class _Object(msgspec.Struct, frozen=True):
     id: str
     amount: int = 0
+    amount_received: int | None = None
     currency: str = ""
     status: str | None = None
     payment_intent: str | None = None
@@ -59,16 +60,20 @@ class _Data(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """An event as far as we read it."""
+    """An event as far as we read it; of kinds that are not ours only what they are.
+
+    Newer kinds write their time as text and have no object: they are taken, and say nothing.
+    """
 
     id: str
     type: str
-    data: _Data
-    created: int = 0
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    created: int | str = 0
     livemode: bool = False
 
 
 _EVENT = msgspec.json.Decoder(Event)
+_DATA = msgspec.json.Decoder(_Data)
 _OBJECT = msgspec.json.Decoder(_Object)
 
 
@@ -105,16 +110,17 @@ def confirmation_of(event: Event, now: datetime) -> Confirmation | None:
     if event.type not in _PAYMENTS and event.type not in _REFUNDS and event.type not in _DISPUTES:
         return None
     try:
-        thing = _OBJECT.decode(event.data.object)
-        at = datetime.fromtimestamp(event.created, UTC) if event.created else now
+        thing = _OBJECT.decode(_DATA.decode(event.data).object)
+        at = datetime.fromtimestamp(int(event.created), UTC) if event.created else now
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, OverflowError, OSError) as wrong:
         raise NoticeMalformed(NAME, f"Not an object of Stripe: {wrong}") from wrong
     if thing.currency != CURRENCY and PAYMENT_REF not in (thing.metadata or {}):
         return None  # another shop's on the same account: after a no it would come for days
-    if thing.currency != CURRENCY or not 0 < thing.amount <= AMOUNT_VND_MAX:
+    amount_vnd = _came_vnd(event, thing)
+    if thing.currency != CURRENCY or not 0 < amount_vnd <= AMOUNT_VND_MAX or not thing.id:
         raise NoticeMalformed(NAME, "The event is not about đồng.")
     if event.type in _PAYMENTS:
-        return _paid(event, thing, at)
+        return _paid(event, thing, amount_vnd, at)
     return _out(event, thing, at)
 
 
@@ -124,13 +130,20 @@ def refund_answer(refund_no: str, status: str) -> RefundAnswer:
     return RefundAnswer(kind, refund_no, status)
 
 
-def _paid(event: Event, intent: _Object, at: datetime) -> Confirmation:
+def _came_vnd(event: Event, thing: _Object) -> int:
+    """What was taken may be less than what was asked, where a capture was partial."""
+    if not _PAYMENTS.get(event.type) or thing.amount_received is None:
+        return thing.amount
+    return thing.amount_received
+
+
+def _paid(event: Event, intent: _Object, amount_vnd: int, at: datetime) -> Confirmation:
     succeeded = _PAYMENTS[event.type]
     return Confirmation(
         gateway=NAME,
         # One intent may fail and then succeed: only its success is the intent's own id.
         provider_id=intent.id if succeeded else f"{intent.id}:{event.id}",
-        amount_vnd=intent.amount,
+        amount_vnd=amount_vnd,
         occurred_at=at,
         succeeded=succeeded,
         payment_ref=(intent.metadata or {}).get(PAYMENT_REF, ""),

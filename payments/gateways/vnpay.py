@@ -26,6 +26,7 @@ from payments.gateways.gateway import (
     Secrets,
     SourceNotAllowed,
 )
+from payments.gateways.wire import is_credible
 from payments.settlement import Settled, SettlementOutcome
 from payments.text import fold
 
@@ -341,13 +342,14 @@ def confirmation_of(fields: Mapping[str, str], now: datetime) -> Confirmation:
     if not response:
         raise NoticeMalformed(NAME, "ResponseCode is missing.")
     number = fields.get("vnp_TransactionNo", "")
+    paid_at = instant(fields.get("vnp_PayDate", ""))
     # A cancelled payment has number 0 at VNPAY: its own reference tells it apart.
     provider_id = number if number.strip("0") else f"{txn_ref}:{response}"
     return Confirmation(
         gateway=NAME,
         provider_id=provider_id,
         amount_vnd=wire_vnd(fields.get("vnp_Amount", "")),
-        occurred_at=instant(fields.get("vnp_PayDate", "")) or now,
+        occurred_at=paid_at if paid_at and is_credible(paid_at, now) else now,
         succeeded=response == PAID and status == PAID,
         reference=fields.get("vnp_BankTranNo", ""),
         memo=fields.get("vnp_OrderInfo", ""),

@@ -89,6 +89,22 @@ def signed_vnd(gateway: str, amount: object) -> int:
     return int(amount)
 
 
+def account_no(gateway: str, virtual: str | None, own: str) -> str:
+    """The account that money came on: the virtual one if it was paid through one.
+
+    Raises: NoticeMalformed where none is named: it would pass for money of an acquirer.
+    """
+    found = (virtual or "").strip() or own.strip()
+    if not found or not found.isprintable():
+        raise NoticeMalformed(gateway, "The account is missing.")
+    return found
+
+
+def is_credible(happened: datetime, now: datetime) -> bool:
+    """Whether a movement may have happened then, if a clock somewhere is a little wrong."""
+    return now - PAST_MAX <= happened <= now + AHEAD_MAX
+
+
 def instant(gateway: str, text: str, now: datetime) -> datetime:
     """The UTC instant of "YYYY-MM-DD HH:mm:ss" (Vietnam's clock) or of RFC 3339.
 
@@ -100,7 +116,7 @@ def instant(gateway: str, text: str, now: datetime) -> datetime:
         happened = aware.astimezone(UTC)
     except (ValueError, OverflowError) as wrong:
         raise NoticeMalformed(gateway, "The time of the transaction cannot be read.") from wrong
-    if not now - PAST_MAX <= happened <= now + AHEAD_MAX:
+    if not is_credible(happened, now):
         raise NoticeMalformed(gateway, "The time of the transaction cannot be true.")
     return happened
 

@@ -36,6 +36,8 @@ class Subject:
     """Fields without which a notice is nothing."""
     currency: str = ""
     """The field that says đồng, where there is one."""
+    account: str = ""
+    """The field that names the account, where money comes on one."""
     is_json: bool = True
     has_clock: bool = True
     """Whether the signature carries its time, so that an old one is refused."""
@@ -228,29 +230,29 @@ def stripe_gateway(secrets: Secrets) -> Gateway:
 SUBJECTS = (
     Subject(
         "sepay", sepay.SePayGateway, sepay_payload, sepay_sign,
-        ("id", "transactionDate", "accountNumber", "transferType"),
+        ("id", "transactionDate", "accountNumber", "transferType"), account="accountNumber",
     ),
     Subject(
         "sepay_key", lambda secrets: sepay.SePayGateway(api_keys=secrets), sepay_payload,
         sepay_key_sign, ("id", "transactionDate", "accountNumber", "transferType"),
-        has_clock=False, proves_content=False,
+        account="accountNumber", has_clock=False, proves_content=False,
     ),
     Subject(
         "casso", casso.CassoGateway, casso_payload, casso_sign,
-        ("id", "transactionDateTime", "accountNumber"), signs_every_byte=False,
+        ("id", "transactionDateTime", "accountNumber"), account="accountNumber", signs_every_byte=False,
     ),
     Subject(
         "casso_v1", lambda secrets: casso.CassoGateway(tokens=secrets), casso_v1_payload,
-        casso_v1_sign, ("id", "when", "bank_sub_acc_id"), has_clock=False, proves_content=False,
+        casso_v1_sign, ("id", "when", "bank_sub_acc_id"), account="bank_sub_acc_id", has_clock=False, proves_content=False,
     ),
     Subject(
         "payos", payos.PayOSGateway, payos_payload, payos_sign,
         ("orderCode", "transactionDateTime", "accountNumber", "currency", "paymentLinkId", "code"),
-        currency="currency", has_clock=False, signs_every_byte=False,
+        currency="currency", account="accountNumber", has_clock=False, signs_every_byte=False,
     ),
     Subject(
         "signed", signed.SignedGateway, signed_payload, signed_sign,
-        ("id", "account_no", "occurred_at"), currency="currency",
+        ("id", "account_no", "occurred_at"), currency="currency", account="account_no",
     ),
     Subject(
         "vnpay", vnpay_gateway, vnpay_payload, vnpay_sign, ("vnp_TxnRef", "vnp_ResponseCode"),

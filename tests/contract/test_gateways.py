@@ -295,6 +295,13 @@ def test_a_notice_that_lacks_a_field_is_refused(subject, gateway) -> None:
             gateway.verify(subject.notice(**{field: None}), NOW)
 
 
+@pytest.mark.parametrize("subject", **those(lambda one: one.account))
+@pytest.mark.parametrize("account", ["", " ", "\t\n", "\x00", "\u200b"])
+def test_money_on_no_account_is_refused(subject, gateway, account: str) -> None:
+    with pytest.raises(NoticeMalformed):
+        gateway.verify(subject.notice(**{subject.account: account}), NOW)
+
+
 @pytest.mark.parametrize("subject", **those(lambda one: one.currency))
 def test_other_money_than_dong_is_refused(subject, gateway) -> None:
     for currency in ("USD", "usd", "", "VN"):

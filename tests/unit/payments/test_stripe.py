@@ -89,6 +89,26 @@ def test_events_that_bring_no_money_are_genuine_and_nothing(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        {"id": "evt_2", "type": "v1.billing.meter.no_meter_found", "created": "2026-11-23T03:17:22.000Z"},
+        {"id": "evt_3", "type": "v2.core.event_destination.ping", "created": "2026-11-23T03:17:22Z",
+         "data": None, "related_object": {"id": "ed_1"}},
+        {"id": "evt_4", "type": "account.updated", "created": SENT, "data": {}},
+    ],
+)  # fmt: skip
+def test_events_of_newer_kinds_are_genuine_and_nothing(body: dict[str, object]) -> None:
+    assert GATEWAY.verify(signed(json.dumps(body).encode()), NOW) is None
+
+
+def test_what_was_captured_came_not_what_was_asked() -> None:
+    found = GATEWAY.verify(event("payment_intent.succeeded", amount_received=80_000), NOW)
+
+    assert found is not None
+    assert found.amount_vnd == 80_000
+
+
+@pytest.mark.parametrize(
     "header",
     [
         "",
@@ -135,6 +155,8 @@ def test_both_secrets_hold_while_one_replaces_the_other() -> None:
         event("payment_intent.succeeded", currency="usd"),
         event("payment_intent.succeeded", amount=0),
         event("payment_intent.succeeded", amount="85000"),
+        event("payment_intent.succeeded", amount_received=0),
+        event("payment_intent.succeeded", id=""),
     ],
 )
 def test_a_signed_event_that_makes_no_sense_is_malformed(notice: Notice) -> None:

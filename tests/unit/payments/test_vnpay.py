@@ -78,6 +78,13 @@ def test_the_documented_ipn_is_taken() -> None:
     assert found.succeeded
 
 
+@pytest.mark.parametrize("told", ["19700101000000", "20991231235959", "00010101000000", "0"])
+def test_a_time_that_cannot_be_true_is_no_time_of_payment(told: str) -> None:
+    found = GATEWAY.verify(ipn(vnp_PayDate=told), NOW)
+
+    assert found.occurred_at == NOW
+
+
 def test_a_hash_in_capitals_is_the_same_hash() -> None:
     notice = Notice(query=f"{IPN}&vnp_SecureHash={IPN_HASH.upper()}")
 
