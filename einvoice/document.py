@@ -45,21 +45,20 @@ def write(invoice: Invoice) -> bytes:
 
 def parts(invoice: Invoice) -> tuple[str, str]:
     """DLHDon, and what stands between it and DSCKS."""
-    at_till = invoice.is_cash_register
-    data = tag(
-        "DLHDon",
+    at_till, lines = invoice.is_cash_register, invoice.lines
+    data = (
+        f'<DLHDon Id="{escaped(invoice.data_id)}">',
         _general(invoice),
-        tag(
-            "NDHDon",
-            _seller(invoice.seller, at_till),
-            _buyer(invoice.buyer, at_till),
-            tag("DSHHDVu", *map(_line, count(1), invoice.lines)),
-            _totals(invoice),
-        ),
+        "<NDHDon>",
+        _seller(invoice.seller, at_till),
+        _buyer(invoice.buyer, at_till),
+        *(("<DSHHDVu>", *map(_line, count(1), lines), "</DSHHDVu>") if lines else ()),
+        _totals(invoice),
+        "</NDHDon>",
         _free(invoice.fields),
-        Id=invoice.data_id,
+        "</DLHDon>",
     )
-    return data, text_tag("DLQRCode", invoice.lookup) + text_tag("MCCQT", invoice.code)
+    return "".join(data), text_tag("DLQRCode", invoice.lookup) + text_tag("MCCQT", invoice.code)
 
 
 def has_unknown(invoice: Invoice) -> bool:
@@ -162,17 +161,21 @@ def _party(name: str, party: Seller | Buyer, tags: dict[str, str], inside: set[s
 def _line(index: int, one: Line) -> str:
     """Written out by hand: half of an invoice is lines."""
     quantity, price, amount, rate = one.quantity, one.unit_price_vnd, one.amount_vnd, one.vat_rate
-    goods = _goods(one.code, one.name, one.unit)
-    money = (
+    is_discounted = one.discount_vnd is not None or one.discount_percent is not None
+    return (
+        f"<HHDVu><TChat>{_NATURES[one.nature]}</TChat><STT>{index}</STT>"
+        f"{_goods(one.code, one.name, one.unit)}"
         f"{'' if quantity is None else f'<SLuong>{number_text(quantity)}</SLuong>'}"
-        f"{'' if price is None else f'<DGia>{number_text(price)}</DGia>'}{_discount(one)}"
+        f"{'' if price is None else f'<DGia>{number_text(price)}</DGia>'}"
+        f"{_discount(one) if is_discounted else ''}"
         f"{'' if amount is None else f'<ThTien>{amount}</ThTien>'}"
         f"{f'<TSuat>{escaped(rate)}</TSuat>' if rate else ''}"
-    )
-    return (
-        f"<HHDVu><TChat>{one.nature:d}</TChat><STT>{index}</STT>{goods}{money}"
         f"{_line_rest(one)}</HHDVu>"
     )
+
+
+_NATURES = tuple(str(number) for number in range(10))
+"""What an enumeration takes longer to say."""
 
 
 @lru_cache(maxsize=4096)
@@ -182,8 +185,6 @@ def _goods(code: str, name: str, unit: str) -> str:
 
 
 def _discount(one: Line) -> str:
-    if one.discount_percent is None and one.discount_vnd is None:
-        return ""
     percent = _number_tag("TLCKhau", one.discount_percent)
     return percent + _number_tag("STCKhau", one.discount_vnd)
 

@@ -116,12 +116,12 @@ class _Unsigned:
     """What is to be signed, and the document before and behind the value."""
 
     info: bytes
-    before: str
-    behind: str
+    before: tuple[bytes, ...]
+    behind: tuple[bytes, ...]
     is_canonical: bool = False
 
     def signed(self, value: bytes) -> bytes:
-        content = f"{self.before}{_base64(value)}{self.behind}".encode()
+        content = b"".join((*self.before, base64.b64encode(value), *self.behind))
         return Canonical(content) if self.is_canonical else content
 
 
@@ -135,10 +135,10 @@ def _ready(invoice: Invoice, signer: Signer, signed_at: datetime) -> _Unsigned |
     if not XML_NAME.fullmatch(identifier):
         raise SealInvalid("id", "DLHDon has no usable Id")
     ready = _unsigned(SELLER, [(identifier, _sha256(content))], signer.certificate, signed_at)
-    is_same = "&" not in data or content == data.encode()
-    ready.is_canonical = ready.is_canonical and is_same and _is_plain(rest)
-    ready.before = f"<HDon>{data}{rest}<DSCKS><NBan>{ready.before}"
-    ready.behind = f"{ready.behind}</NBan></DSCKS></HDon>"
+    written = content if "&" not in data else data.encode()
+    ready.is_canonical = ready.is_canonical and written == content and _is_plain(rest)
+    ready.before = (b"<HDon>", written, rest.encode(), b"<DSCKS><NBan>", *ready.before)
+    ready.behind = (*ready.behind, b"</NBan></DSCKS></HDon>")
     return ready
 
 
@@ -149,9 +149,10 @@ def _is_plain(text: str) -> bool:
 
 def _signature(
     place: Place, covered: Sequence[tuple[str, bytes]], signer: Signer, signed_at: datetime
-) -> str:
+) -> bytes:
     ready = _unsigned(place, covered, signer.certificate, signed_at)
-    return f"{ready.before}{_base64(signer.sign(ready.info))}{ready.behind}"
+    ready.is_canonical = False
+    return ready.signed(signer.sign(ready.info))
 
 
 def _unsigned(
@@ -175,11 +176,13 @@ def _unsigned(
         f'><CanonicalizationMethod Algorithm="{C14N}"></CanonicalizationMethod>'
         f'<SignatureMethod Algorithm="{method}"></SignatureMethod>{data}'
         f'<Reference URI="#{name}-time">{digest}</Reference></SignedInfo>'
-    )
+    ).encode()
+    opened = f'<Signature xmlns="{DSIG}" Id="{name}"><SignedInfo'.encode()
+    closed = f"<Object{timed}</Signature>".encode()
     return _Unsigned(
-        f'<SignedInfo xmlns="{DSIG}"{info}'.encode(),
-        f'<Signature xmlns="{DSIG}" Id="{name}"><SignedInfo{info}<SignatureValue>',
-        f"</SignatureValue>{key_info}<Object{timed}</Signature>",
+        b'<SignedInfo xmlns="%b"%b' % (DSIG.encode(), info),
+        (opened, info, b"<SignatureValue>"),
+        (b"</SignatureValue>", key_info, closed),
         is_plain,
     )
 
@@ -198,12 +201,12 @@ def _local(instant: datetime) -> str:
     return f"{instant.astimezone(VIETNAM):%Y-%m-%dT%H:%M:%S}"
 
 
-_SAID: dict[int, tuple[x509.Certificate, tuple[str, str, bool]]] = {}
+_SAID: dict[int, tuple[x509.Certificate, tuple[str, bytes, bool]]] = {}
 _SAID_MAX = 1024
 """By identity: to hash a certificate, or to compare two, takes longer than all the rest of this."""
 
 
-def _said_of(certificate: x509.Certificate) -> tuple[str, str, bool]:
+def _said_of(certificate: x509.Certificate) -> tuple[str, bytes, bool]:
     """The signature method its key asks for, KeyInfo, and whether that is canonical."""
     found = _SAID.get(id(certificate))
     if found is not None and found[0] is certificate:
@@ -216,14 +219,14 @@ def _said_of(certificate: x509.Certificate) -> tuple[str, str, bool]:
 
 
 @lru_cache(maxsize=_SAID_MAX)
-def _say(certificate: x509.Certificate) -> tuple[str, str, bool]:
+def _say(certificate: x509.Certificate) -> tuple[str, bytes, bool]:
     is_curve = isinstance(certificate.public_key(), ec.EllipticCurvePublicKey)
     der = certificate.public_bytes(serialization.Encoding.DER)
     info = (
         f"<KeyInfo><X509Data><X509SubjectName>{escaped(certificate.subject.rfc4514_string())}"
         f"</X509SubjectName><X509Certificate>{_base64(der)}</X509Certificate></X509Data></KeyInfo>"
     )
-    return ECDSA_SHA256 if is_curve else RSA_SHA256, info, _is_plain(info)
+    return ECDSA_SHA256 if is_curve else RSA_SHA256, info.encode(), _is_plain(info)
 
 
 def _signable(root: etree._Element, path: str) -> etree._Element:
@@ -236,20 +239,20 @@ def _signable(root: etree._Element, path: str) -> etree._Element:
     return node
 
 
-def _inserted(document: bytes, holder: str, signature: str) -> bytes:
+def _inserted(document: bytes, holder: str, signature: bytes) -> bytes:
     """Text replaced at the last empty place of this name: the documents are our own writing."""
-    outer, _, inner = holder.rpartition("/")
-    filled = f"<{inner}>{signature}</{inner}>"
+    outer, _, inner = (part.encode() for part in holder.rpartition("/"))
+    filled = b"<%b>%b</%b>" % (inner, signature, inner)
     if not outer:
-        hole, filling = f"<{inner}/>", filled
-    elif f"<{outer}/>".encode() in document:
-        hole, filling = f"<{outer}/>", f"<{outer}>{filled}</{outer}>"
+        hole, filling = b"<%b/>" % inner, filled
+    elif b"<%b/>" % outer in document:
+        hole, filling = b"<%b/>" % outer, b"<%b>%b</%b>" % (outer, filled, outer)
     else:
-        hole, filling = f"</{outer}>", f"{filled}</{outer}>"
-    head, found, tail = document.rpartition(hole.encode())
+        hole, filling = b"</%b>" % outer, b"%b</%b>" % (filled, outer)
+    head, found, tail = document.rpartition(hole)
     if not found:
         raise DocumentInvalid(f"there is no place {holder} for a signature")
-    return head + filling.encode() + tail
+    return head + filling + tail
 
 
 def _base64(content: bytes) -> str:
