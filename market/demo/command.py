@@ -138,7 +138,7 @@ class _Demo:
 
     async def _settle_past(self, settings: Settings) -> None:
         """The acquirer's files of the days before are on their way to the clerk."""
-        await acquired.tell_vnpay(settings)
+        await acquired.tell_acquirers(settings)
         database = Database(settings.database_url, pool_size=1)
         try:
             await acquired.ask_for_files(database)

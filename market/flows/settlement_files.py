@@ -2,8 +2,8 @@
 
 `<data>/settlement/<acquirer>/inbox` is where an acquirer's SFTP or a person puts a day's file. Taken, it moves
 to `done`; refused, to `refused`, with the reason beside it, for the clerk to see, to let it be tried again
-(`try_again`) or to lay it aside. Where the acquirer is simulated, its file of
-each day that is over is fetched into the inbox first.
+(`try_again`) or to lay it aside. Where the acquirers are simulated, their files of
+each day that is over are fetched into the inboxes first.
 """
 
 import json
@@ -33,8 +33,8 @@ FETCHED_DAYS = 7
 """How far back a simulated acquirer is asked: as long as a file may wait for us."""
 FILE_BYTES_MAX = 512 * 1024 * 1024
 """Over a million rows; a larger one is no file of a day."""
-_HEADER_LINES = 2
-"""A file of nothing has its header and its trailer."""
+_LINES_OF_NOTHING = {"vnpay": 2, "stripe": 1}
+"""A file of nothing has its header, and VNPAY's a trailer."""
 
 log = structlog.get_logger("market.settlement_files")
 
@@ -163,32 +163,46 @@ def _folder(context: Context, acquirer: str) -> Path:
 
 
 async def _fetch(context: Context) -> None:
-    """The simulated acquirer's files of the last days that are over and have no session, if it answers."""
-    inbox = _folder(context, "vnpay") / INBOX
-    inbox.mkdir(parents=True, exist_ok=True)
+    """The simulated acquirers' files of the last days that are over and have no session."""
     today = clock.local_day(context.now())
-    missing = await _days_without(
-        context, [today - timedelta(n) for n in range(1, FETCHED_DAYS + 1)]
-    )
-    async with outgoing.client(base_url=context.settings.vnpay_url, timeout=30) as http:
-        for day in missing:
-            put_away = (inbox.parent / where / f"{day}.csv" for where in (REFUSED, ASIDE))
-            if any(one.exists() for one in put_away):
-                continue
-            try:
-                told = await http.get("/control/settlement", params={"day": day.isoformat()})
-            except httpx.HTTPError as failed:
-                log.warning("no settlement file was fetched", error=type(failed).__name__)
-                return
-            if told.status_code == 200 and len(told.text.splitlines()) > _HEADER_LINES:
-                part = inbox / f"{day}.part"  # a file that is half there has another name
-                part.write_bytes(told.content)
-                part.replace(inbox / f"{day}.csv")
+    days = [today - timedelta(n) for n in range(1, FETCHED_DAYS + 1)]
+    urls = {"vnpay": context.settings.vnpay_url, "stripe": context.settings.stripe_url}
+    for acquirer, url in urls.items():
+        missing = await _days_without(context, acquirer, days)
+        async with outgoing.client(base_url=url, timeout=30) as http:
+            await _fetch_from(http, acquirer, _folder(context, acquirer) / INBOX, missing)
 
 
-async def _days_without(context: Context, days: list[date]) -> list[date]:
+async def _fetch_from(
+    http: httpx.AsyncClient, acquirer: str, inbox: Path, missing: list[date]
+) -> None:
+    """What moved on those days, if the acquirer answers."""
+    for day in _not_put_away(inbox, missing):
+        try:
+            told = await http.get("/control/settlement", params={"day": day.isoformat()})
+        except httpx.HTTPError as failed:
+            log.warning("no settlement file was fetched", error=type(failed).__name__)
+            return
+        if told.status_code == 200 and len(told.text.splitlines()) > _LINES_OF_NOTHING[acquirer]:
+            _put(inbox, f"{day}.csv", told.content)
+
+
+def _not_put_away(inbox: Path, days: list[date]) -> list[date]:
+    """The days without a file that was refused or laid aside; the inbox is there afterwards."""
+    inbox.mkdir(parents=True, exist_ok=True)
+    away = [inbox.parent / where for where in (REFUSED, ASIDE)]
+    return [day for day in days if not any((one / f"{day}.csv").exists() for one in away)]
+
+
+def _put(inbox: Path, name: str, content: bytes) -> None:
+    part = inbox / f"{name}.part"  # a file that is half there has another name
+    part.write_bytes(content)
+    part.replace(inbox / name)
+
+
+async def _days_without(context: Context, acquirer: str, days: list[date]) -> list[date]:
     async with context.database.as_system() as db:
-        found = await db.execute(_LOADED, {"acquirer": "vnpay", "days": days})
+        found = await db.execute(_LOADED, {"acquirer": acquirer, "days": days})
         loaded = set(found.scalars().all())
     return [day for day in sorted(days) if day not in loaded]
 

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Literal
 
 import httpx
 import msgspec
@@ -29,6 +29,7 @@ from market.simulators.stripe_checkout import (
     session_name,
     session_of_intent,
 )
+from market.simulators.stripe_days import PastCharge, record, report
 from market.simulators.stripe_money import (
     NoSuchThing,
     close_dispute,
@@ -357,12 +358,28 @@ def control_happen(data: JSONBody[Happening], stripe: NamedDependency[Stripe]) -
         raise ClientException(str(wrong)) from wrong
 
 
+@post("/control/past", status_code=200)
+async def control_past(
+    data: JSONBody[list[PastCharge]], stripe: NamedDependency[Stripe]
+) -> dict[Literal["known"], int]:
+    """Payments of earlier days, as if they had been made here then."""
+    with stripe.store.transaction():
+        record(stripe.book, data)
+    return {"known": len(data)}
+
+
+@get("/control/settlement", sync_to_thread=False)
+def control_settlement(stripe: NamedDependency[Stripe], day: FromQuery[date]) -> Response[str]:
+    """The itemised report of a Vietnamese day, as of now."""
+    return Response(report(stripe.book, day), media_type="text/csv")
+
+
 def create_app(config: StripeConfig) -> Litestar:
     """Stripe as an app; its events go out while it runs."""
     simulated = Stripe(config)
     handlers = [
         api, checkout_page, pay, authenticate_page, authenticate, inside, control,
-        control_happen,
+        control_happen, control_past, control_settlement,
     ]  # fmt: skip
     provided = {"stripe": Provide(lambda: simulated, sync_to_thread=False)}
     return partner.app(handlers, provided, simulated.notifier, simulated.store)

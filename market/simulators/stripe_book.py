@@ -72,11 +72,11 @@ class Book:
 
     # ── PaymentIntents ──────────────────────────────────────────────────────────────────────────
 
-    def create_intent(self, given: Json, now: datetime) -> Json:
+    def create_intent(self, given: Json, now: datetime, number: str = "") -> Json:
         """A PaymentIntent; with confirm=true it is charged at once."""
         amount, currency = amount_of(given), currency_of(given)
         check_limits(amount, currency)
-        number = new_id("pi")
+        number = number or new_id("pi")
         intent: Json = {
             "id": number,
             "object": "payment_intent",
@@ -258,10 +258,14 @@ class Book:
             raise Refused("This PaymentIntent has no successful charge.", "charge_missing")
         return self.get(intent["latest_charge"], "charge")
 
-    def book_money(self, thing: Json, now: datetime) -> None:
-        """The account's books have it, with its fee."""
-        booked = balance_transaction(thing, now)
-        thing["balance_transaction"] = booked["id"]
+    def book_money(self, thing: Json, now: datetime, *, is_back: bool = False) -> None:
+        """The account's books have it, with its fee; or have it back."""
+        booked = balance_transaction(thing, now, is_back=is_back)
+        if thing["object"] == "dispute":
+            thing.setdefault("balance_transactions", []).append(booked)
+        else:
+            name = "failure_balance_transaction" if is_back else "balance_transaction"
+            thing[name] = booked["id"]
         self.save(booked, thing["payment_intent"])
 
     # ── Objects and events ──────────────────────────────────────────────────────────────────────
@@ -297,7 +301,18 @@ class Book:
         data = [json.loads(row["body"]) for row in rows[:limit]]
         return {"object": "list", "data": data, "has_more": len(rows) > limit, "url": "/v1"}
 
+    def booked(self, begins: int, ends: int) -> list[Json]:
+        """Balance transactions from one unix second until before another, oldest first."""
+        rows = self.store.rows(
+            "SELECT body FROM object WHERE kind = 'balance_transaction'"
+            " AND json_extract(body, '$.created') >= ? AND json_extract(body, '$.created') < ?"
+            " ORDER BY json_extract(body, '$.created'), rowid",
+            begins, ends,
+        )  # fmt: skip
+        return [json.loads(row["body"]) for row in rows]
+
     def save(self, thing: Mapping[str, Any], parent: str = "") -> None:
+        """The object as it stands now."""
         if self.account:
             self.store.set_setting(f"account:{thing['id']}", self.account)
         self.store.run(

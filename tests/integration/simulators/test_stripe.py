@@ -225,7 +225,7 @@ async def test_what_a_payment_is_worth_after_fees_is_read_from_stripes_books(
     worth = await client.settlement(paid.provider_id)
 
     assert worth is not None
-    assert (worth.amount_vnd, worth.fee_vnd, worth.net_vnd) == (85_000, 12_890, 72_110)
+    assert (worth.amount_vnd, worth.fee_vnd, worth.net_vnd) == (85_000, 4_710, 80_290)
     assert worth.balance_no.startswith("txn_")
     assert await client.settlement(unpaid.id) is None
 
