@@ -7,7 +7,7 @@ a cash-register invoice.
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
 from enum import IntEnum
@@ -233,6 +233,7 @@ class Invoice:
 
 
 T = TypeVar("T", Seller, Buyer, Line, FreeField)
+V = TypeVar("V")
 
 # ── Building ────────────────────────────────────────────────────────────────────────────────────
 
@@ -256,7 +257,17 @@ def cleaned_value(value: T) -> T:
             made = tuple(cleaned_value(one) for one in inner)
         if made != inner:
             changes[name] = made
-    return replace(value, **changes) if changes else value
+    return changed(value, **changes) if changes else value
+
+
+def changed(value: V, **fields: Any) -> V:
+    """As `dataclasses.replace`, for the values of this module: nothing is done when they are made.
+
+    A frozen dataclass sets its fields one by one, for five times the time.
+    """
+    made: V = object.__new__(type(value))
+    vars(made).update(vars(value), **fields)
+    return made
 
 
 _NAMES: dict[type, tuple[str, ...]] = {
@@ -285,14 +296,12 @@ def line(
             amount_vnd=amount_vnd,
             **more,
         )
-    made = Line.__new__(Line)  # a frozen dataclass sets its fields one by one, for thrice the time
-    made.__dict__.update(
+    return changed(
         _BLANK, name=name, unit=unit, quantity=count, unit_price_vnd=price, amount_vnd=amount_vnd
     )
-    return made
 
 
-_BLANK = vars(Line(name=""))
+_BLANK = Line(name="")
 
 
 def totals_of(

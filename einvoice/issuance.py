@@ -5,8 +5,9 @@ commits; rolled back, the number was never taken.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -16,7 +17,7 @@ from einvoice import numbering, rules
 from einvoice.errors import EInvoiceError, FieldInvalid
 from einvoice.forms import Form
 from einvoice.identifiers import checked_lookup_code, tax_id_of
-from einvoice.invoice import Buyer, Delegate, Invoice, Line, Nature, Seller
+from einvoice.invoice import Buyer, Delegate, Invoice, Line, Nature, Seller, changed
 from einvoice.issued import IssuedInvoice as IssuedInvoice
 from einvoice.issued import done, done_of
 from einvoice.keys import Signer
@@ -158,20 +159,31 @@ def _ready(command: IssueInvoice, digest: bytes, now: datetime) -> Numbering:
 
 
 def _cleaned(command: IssueInvoice) -> IssueInvoice:
-    seller = values.cleaned_value(command.seller)
-    buyer = values.cleaned_value(command.buyer)
-    return replace(
+    return changed(
         command,
-        seller=replace(seller, tax_id=tax_id_of(seller.tax_id), unknown=()),
-        buyer=replace(buyer, tax_id=tax_id_of(buyer.tax_id) if buyer.tax_id else "", unknown=()),
+        seller=_cleaned_seller(command.seller),
+        buyer=_cleaned_buyer(command.buyer),
         lines=tuple(map(_cleaned_line, command.lines)),
         payment_form=values.cleaned(command.payment_form),
     )
 
 
+@lru_cache(maxsize=1024)
+def _cleaned_seller(seller: Seller) -> Seller:
+    """Cleaned once: a seller is the same on all its invoices."""
+    made = values.cleaned_value(seller)
+    return changed(made, tax_id=tax_id_of(made.tax_id), unknown=())
+
+
+@lru_cache(maxsize=1024)
+def _cleaned_buyer(buyer: Buyer) -> Buyer:
+    made = values.cleaned_value(buyer)
+    return changed(made, tax_id=tax_id_of(made.tax_id) if made.tax_id else "", unknown=())
+
+
 def _cleaned_line(line: Line) -> Line:
     made = values.cleaned_value(line)
-    return replace(made, unknown=()) if made.unknown else made
+    return changed(made, unknown=()) if made.unknown else made
 
 
 def not_ahead(issued_at: datetime, now: datetime) -> None:
@@ -210,4 +222,4 @@ def _draft(command: IssueInvoice) -> Invoice:
 def named(buyer: Buyer, day: date) -> Buyer:
     """A buyer who gave no data has the name the law prescribes."""
     anonymous = not (buyer.name or buyer.tax_id or buyer.personal_id or buyer.phone)
-    return replace(buyer, name=rules.phrase("consumer_name", day)) if anonymous else buyer
+    return changed(buyer, name=rules.phrase("consumer_name", day)) if anonymous else buyer

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import ARRAY, Uuid, any_, literal
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -126,7 +127,8 @@ async def done_of(
     db: AsyncSession, digests: dict[UUID, bytes]
 ) -> dict[UUID, IssuedInvoice | IdReused]:
     """The same for many commands: what each made before, or that its id was used for another."""
-    query = select(InvoiceRow).where(col(InvoiceRow.id).in_(list(digests)))
+    ids = literal(list(digests), ARRAY(Uuid))  # one statement, however many they are
+    query = select(InvoiceRow).where(col(InvoiceRow.id) == any_(ids))
     rows: Sequence[InvoiceRow] = (
         await db.exec(query.execution_options(populate_existing=True))
     ).all()

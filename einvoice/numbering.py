@@ -5,14 +5,14 @@ The number is rolled back with whatever fails, so a series has neither gaps nor 
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -27,7 +27,7 @@ from einvoice.identifiers import (
     code_prefix,
     series_symbol,
 )
-from einvoice.invoice import Invoice
+from einvoice.invoice import Invoice, changed
 from einvoice.issued import IssuedInvoice, done, view_of
 from einvoice.keys import Signer
 from einvoice.qr import lookup_payload
@@ -79,24 +79,26 @@ def form_of(symbol: str) -> Form:
 
 def digest_of(command: Any) -> bytes:
     """What makes two commands equal: all they say but the lookup code."""
-    said = msgspec.to_builtins(replace(command, lookup_code=""))
-    return hashlib.sha256(msgspec.json.encode(_without_later(said))).digest()
+    said = msgspec.to_builtins(command)
+    said["lookup_code"] = ""
+    _drop_later(said)
+    return hashlib.sha256(_JSON.encode(said)).digest()
 
 
-_LATER = {"delegate", "fax", "customer_code", "specials", "form", "own_number"}
+_JSON = msgspec.json.Encoder()
+_LATER = ("delegate", "fax", "customer_code", "specials", "form", "own_number")
 """Fields added after invoices were stored: left out where they say nothing, the digest stays."""
 
 
-def _without_later(said: Any) -> Any:
-    if isinstance(said, dict):
-        return {
-            key: _without_later(value)
-            for key, value in said.items()
-            if key not in _LATER or (value and value != Form.AT_TILL.value)
-        }
-    if isinstance(said, list | tuple):
-        return [_without_later(one) for one in said]
-    return said
+def _drop_later(said: dict[str, Any]) -> None:
+    for key in _LATER:
+        if key in said and (not said[key] or said[key] == Form.AT_TILL.value):
+            del said[key]
+    for value in said.values():
+        inner = value if type(value) in (list, tuple) else (value,)
+        for one in inner:
+            if type(one) is dict:
+                _drop_later(one)
 
 
 async def number_one(
@@ -134,15 +136,10 @@ async def number_all(
     savepoint = await db.begin_nested()
     try:
         drafts = await _numbered(db, numberings, allowed, own)
-        rows = [
-            _row(one, draft, xml, now)
-            for one, draft, xml in zip(
-                numberings, drafts, _written(drafts, signer, now), strict=True
-            )
-        ]
-        statement = insert(InvoiceRow).on_conflict_do_nothing().returning(col(InvoiceRow.id))
-        result = await (await db.connection()).execute(statement, rows)
-        is_new = len(result.all()) == len(rows)
+        written = zip(numberings, drafts, _written(drafts, signer, now), strict=True)
+        rows = [_row(one, draft, xml) for one, draft, xml in written]
+        shared = _shared(numberings[0], drafts[0], now)
+        is_new = await _stored(db, rows, shared) == len(rows)
     except BaseException:
         await savepoint.rollback()
         raise
@@ -151,13 +148,44 @@ async def number_all(
         return None
     await savepoint.commit()
     return [
-        view_of(SimpleNamespace(**row, **_NOT_SENT), draft)
+        view_of(SimpleNamespace(**row, **shared, **_NEW), draft)
         for row, draft in zip(rows, drafts, strict=True)
     ]
 
 
-_NOT_SENT = {"coded_xml": None, "decided_at": None, "delivered_at": None}
-"""What a new row leaves to the database. To build the row's object takes longer than the XML."""
+_NEW: dict[str, Any] = {
+    "state": "numbered",
+    "correction": "",
+    "batch": "",
+    "reasons": [],
+    "is_late": False,
+    "coded_xml": None,
+    "decided_at": None,
+    "delivered_at": None,
+}
+"""What every new row says. To build the row's object takes longer than the XML."""
+# One array for each column that differs from row to row: the same statement for any count.
+_STORE = text("""
+INSERT INTO einvoice.invoice (
+    id, subject_id, kind, corrects_id, number, code, issued_at, payable_vnd, lookup_code, digest, xml,
+    owner_id, tax_id, template, symbol, delegate_tax_id, issued_on, due_on, created_at,
+    state, correction, batch, reasons, is_late)
+SELECT one.*, CAST(:owner_id AS uuid), CAST(:tax_id AS text), CAST(:template AS integer),
+    CAST(:symbol AS text), CAST(:delegate_tax_id AS text), CAST(:issued_on AS date),
+    CAST(:due_on AS date), CAST(:created_at AS timestamptz), 'numbered', '', '', '[]', false
+FROM unnest(
+    CAST(:id AS uuid[]), CAST(:subject_id AS uuid[]), CAST(:kind AS text[]),
+    CAST(:corrects_id AS uuid[]), CAST(:number AS integer[]), CAST(:code AS text[]),
+    CAST(:issued_at AS timestamptz[]), CAST(:payable_vnd AS bigint[]), CAST(:lookup_code AS text[]),
+    CAST(:digest AS bytea[]), CAST(:xml AS bytea[])) AS one
+ON CONFLICT DO NOTHING
+""")
+
+
+async def _stored(db: AsyncSession, rows: Sequence[dict[str, Any]], shared: dict[str, Any]) -> int:
+    """How many of these were new, and are stored now."""
+    each = {name: [row[name] for row in rows] for name in rows[0]}
+    return (await (await db.connection()).execute(_STORE, {**each, **shared})).rowcount
 
 
 @dataclass(frozen=True)
@@ -220,7 +248,7 @@ def _named(draft: Invoice, number: int, code: str) -> Invoice:
         draft.issued_on,
         draft.totals.payable_vnd,
     )
-    return replace(draft, number=number, code=code, lookup=lookup)
+    return changed(draft, number=number, code=code, lookup=lookup)
 
 
 def _written(invoices: Sequence[Invoice], signer: Signer | None, now: datetime) -> list[bytes]:
@@ -245,31 +273,31 @@ async def _conflict(db: AsyncSession, numbering: Numbering) -> IssuedInvoice:
     raise IdReused(numbering.id)
 
 
-def _row(numbering: Numbering, invoice: Invoice, xml: bytes, now: datetime) -> dict[str, Any]:
-    event = _EVENTS[form_of(invoice.symbol)]
+def _row(numbering: Numbering, invoice: Invoice, xml: bytes) -> dict[str, Any]:
     return {
         "id": numbering.id,
-        "owner_id": numbering.owner_id,
         "subject_id": numbering.subject_id,
         "kind": numbering.kind,
         "corrects_id": numbering.corrects_id,
-        "tax_id": invoice.seller.tax_id,
-        "template": invoice.template,
-        "symbol": invoice.symbol,
         "number": invoice.number,
         "code": invoice.code or None,
-        "delegate_tax_id": invoice.delegate.tax_id if invoice.delegate else "",
-        "issued_on": invoice.issued_on,
-        "due_on": deadlines.deadline(event, invoice.issued_on).due_on,
         "issued_at": numbering.issued_at,
         "payable_vnd": invoice.totals.payable_vnd,
         "lookup_code": numbering.lookup_code,
         "digest": numbering.digest,
         "xml": xml,
+    }
+
+
+def _shared(numbering: Numbering, invoice: Invoice, now: datetime) -> dict[str, Any]:
+    event = _EVENTS[form_of(invoice.symbol)]
+    return {
+        "owner_id": numbering.owner_id,
+        "tax_id": invoice.seller.tax_id,
+        "template": invoice.template,
+        "symbol": invoice.symbol,
+        "delegate_tax_id": invoice.delegate.tax_id if invoice.delegate else "",
+        "issued_on": invoice.issued_on,
+        "due_on": deadlines.deadline(event, invoice.issued_on).due_on,
         "created_at": now,
-        "state": "numbered",
-        "correction": "",
-        "batch": "",
-        "reasons": [],
-        "is_late": False,
     }

@@ -3,6 +3,7 @@
 import unicodedata
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 DIGITS = ("không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín")
 BILLION = 10**9
@@ -33,6 +34,7 @@ _SILENT = {"chẵn", "đồng", "việt", "nam", "vnđ", "vnd"}
 _STOPS = str.maketrans(dict.fromkeys(".,;:/!()*–-\"'“”", " "))
 
 
+@lru_cache(maxsize=4096)
 def amount_in_words(amount_vnd: int, spelling: Spelling = NORTH) -> str:
     """The amount as it stands on an invoice: capital first, “đồng” last, any size, any sign."""
     spoken = number_in_words(abs(amount_vnd), spelling)
