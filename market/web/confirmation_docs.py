@@ -15,7 +15,8 @@ from litestar.openapi.spec import (
     SecurityScheme,
 )
 
-from market.web.confirmation_bodies import ITEM_COUNT_MAX, ConfirmCredit, ConfirmCreditItem
+from market.web.confirmation_bodies import ConfirmCredit, ConfirmCreditItem
+from market.web.confirmation_errors import ITEM_COUNT_MAX
 
 SCHEME = "integrator"
 SECURITY: list[dict[str, list[str]]] = [{SCHEME: []}]

@@ -26,6 +26,7 @@ from market.db import Database
 from market.integrators import Integrator, Keys
 from market.web import confirmation_bodies as bodies
 from market.web import confirmation_docs as docs
+from market.web import confirmation_errors as wrongs
 from market.web.admission import Admission
 from market.web.asgi import Reply
 from market.web.confirmation_bodies import ConfirmCreditItem, CreditConfirmed, ItemsConfirmed
@@ -138,7 +139,7 @@ class Door:
             try:
                 bodies.checked_key(item.id)
                 confirmation = bodies.confirmation_of(item, integrator, item.id, now)
-            except bodies.ConfirmationRefused as error:
+            except wrongs.ConfirmationRefused as error:
                 became.append(error)
                 continue
             settling = self.ledger.settle_soon(confirmation, receipt_id=ids.new(), now=now)
@@ -170,7 +171,7 @@ class Door:
     async def _integrator(self, headers: dict[bytes, bytes]) -> Integrator:
         scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer":
-            raise bodies.IntegratorUnknown
+            raise wrongs.IntegratorUnknown
         key = key.strip()
         known = self.keys.known(key)
         if known is not None:
@@ -180,7 +181,7 @@ class Door:
         except Exception as error:
             raise payments.LedgerUnavailable("the keys cannot be read") from error
         if found is None:
-            raise bodies.IntegratorUnknown
+            raise wrongs.IntegratorUnknown
         return found
 
 
@@ -221,7 +222,7 @@ def _reply_to_many(
 def _check_type(headers: dict[bytes, bytes], *accepted: bytes) -> bytes:
     given = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if given not in accepted:
-        raise bodies.MediaTypeRefused(" or ".join(one.decode() for one in accepted))
+        raise wrongs.MediaTypeRefused(" or ".join(one.decode() for one in accepted))
     return given
 
 
@@ -230,7 +231,7 @@ async def _body(headers: dict[bytes, bytes], receive: Receive, byte_count_max: i
     announced = headers.get(b"content-length", b"0")
     length = int(announced) if announced.isdigit() else byte_count_max + 1
     if length > byte_count_max:
-        raise bodies.BodyTooLarge(byte_count_max)
+        raise wrongs.BodyTooLarge(byte_count_max)
     message: Any = await receive()
     body: bytes = message.get("body", b"")
     if length and len(body) == length:  # servers say “more” until they have looked again
@@ -239,7 +240,7 @@ async def _body(headers: dict[bytes, bytes], receive: Receive, byte_count_max: i
         async with asyncio.timeout(BODY_SECONDS_MAX):
             return await _rest(message, receive, byte_count_max)
     except TimeoutError:
-        raise bodies.BodyTooSlow(BODY_SECONDS_MAX) from None
+        raise wrongs.BodyTooSlow(BODY_SECONDS_MAX) from None
 
 
 async def _rest(message: Any, receive: Receive, byte_count_max: int) -> bytes:
@@ -249,7 +250,7 @@ async def _rest(message: Any, receive: Receive, byte_count_max: int) -> bytes:
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > byte_count_max:
-            raise bodies.BodyTooLarge(byte_count_max)
+            raise wrongs.BodyTooLarge(byte_count_max)
         if not message.get("more_body"):
             return b"".join(parts)
         message = await receive()

@@ -8,6 +8,7 @@ import pytest
 
 from market.integrators import Integrator
 from market.web import confirmation_bodies as bodies
+from market.web import confirmation_errors as wrongs
 from market.web.errors import problem_of
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
@@ -45,7 +46,7 @@ def test_a_bank_s_credit_is_read_as_it_was_sent():
     ["0", "-1", "1.0", "1e3", '"5"', "true", "null", "1e400", "100000000000001", "9" * 40, "NaN"],
 )
 def test_what_is_no_amount_is_refused_as_one(value):
-    with pytest.raises((bodies.AmountInvalid, bodies.JSONInvalid)) as refused:
+    with pytest.raises((wrongs.AmountInvalid, wrongs.JSONInvalid)) as refused:
         bodies.read_one(raw("amount_vnd", value))
 
     assert refused.value.code == ("json_invalid" if value == "NaN" else "amount_invalid")
@@ -57,7 +58,7 @@ def test_what_is_no_amount_is_refused_as_one(value):
      "null"],
 )  # fmt: skip
 def test_what_is_no_instant_is_refused_as_one(value):
-    with pytest.raises(bodies.TimeInvalid):
+    with pytest.raises(wrongs.TimeInvalid):
         bodies.read_one(raw("occurred_at", value))
 
 
@@ -67,13 +68,13 @@ def test_what_is_no_instant_is_refused_as_one(value):
      datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)],
 )  # fmt: skip
 def test_an_instant_nobody_can_mean_is_refused(at):
-    with pytest.raises(bodies.TimeInvalid):
+    with pytest.raises(wrongs.TimeInvalid):
         confirmed(BANK, occurred_at=at.isoformat())
 
 
 def test_the_first_and_the_last_hour_of_the_calendar_are_refused_in_any_zone():
     for at in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"):
-        with pytest.raises(bodies.TimeInvalid):
+        with pytest.raises(wrongs.TimeInvalid):
             confirmed(BANK, occurred_at=at)
 
 
@@ -84,7 +85,7 @@ def test_the_first_and_the_last_hour_of_the_calendar_are_refused_in_any_zone():
      ({"account_no": "1" * 20}, "account_no"), ({"succeeded": 1}, "succeeded")],
 )  # fmt: skip
 def test_a_field_that_cannot_be_is_named(wrong, field):
-    with pytest.raises(bodies.FieldInvalid) as refused:
+    with pytest.raises(wrongs.FieldInvalid) as refused:
         bodies.read_one(body(**wrong))
 
     assert refused.value.field == field
@@ -92,7 +93,7 @@ def test_a_field_that_cannot_be_is_named(wrong, field):
 
 
 def test_a_missing_field_is_named():
-    with pytest.raises(bodies.AmountInvalid) as refused:
+    with pytest.raises(wrongs.AmountInvalid) as refused:
         bodies.read_one(b'{"occurred_at":"2026-11-23T10:00:00Z"}')
 
     assert refused.value.field == "amount_vnd"
@@ -104,19 +105,19 @@ def test_a_missing_field_is_named():
      raw("memo", '"\\ud800"'), raw("memo", '"\\ud83d\\u0041"'), raw("memo", '"\x00"'), raw("memo", "x")],
 )  # fmt: skip
 def test_what_is_no_json_is_refused_as_such(sent):
-    with pytest.raises(bodies.JSONInvalid):
+    with pytest.raises(wrongs.JSONInvalid):
         bodies.read_one(sent)
 
 
 @pytest.mark.parametrize("sent", [b"[]", b"null", b"1", b'"x"', b"[" * 16_000])
 def test_what_is_no_object_is_refused(sent):
-    with pytest.raises((bodies.FieldInvalid, bodies.JSONInvalid)):
+    with pytest.raises((wrongs.FieldInvalid, wrongs.JSONInvalid)):
         bodies.read_one(sent)
 
 
 @pytest.mark.parametrize("field", ["memo", "reference", "payment_ref", "detail"])
 def test_a_nul_is_refused_and_an_escaped_backslash_is_none(field):
-    with pytest.raises(bodies.FieldInvalid) as refused:
+    with pytest.raises(wrongs.FieldInvalid) as refused:
         bodies.read_one(raw(field, '"a\\u0000b"'))
 
     assert refused.value.field == field
@@ -127,13 +128,13 @@ def test_a_nul_is_refused_and_an_escaped_backslash_is_none(field):
 
 
 def test_a_bank_reports_for_its_own_accounts_alone():
-    with pytest.raises(bodies.BankNotYours):
+    with pytest.raises(wrongs.BankNotYours):
         confirmed(BANK, bank_bin="970405")
 
 
 def test_a_partner_of_several_banks_says_which():
     assert confirmed(BANKS, bank_bin="970405").bank_bin == "970405"
-    with pytest.raises(bodies.FieldInvalid) as refused:
+    with pytest.raises(wrongs.FieldInvalid) as refused:
         confirmed(BANKS)
     assert refused.value.field == "bank_bin"
 
@@ -145,7 +146,7 @@ def test_a_partner_of_several_banks_says_which():
      ({"succeeded": False}, "succeeded")],
 )  # fmt: skip
 def test_a_bank_names_the_account_and_what_it_booked(wrong, field):
-    with pytest.raises(bodies.FieldInvalid) as refused:
+    with pytest.raises(wrongs.FieldInvalid) as refused:
         confirmed(BANK, **wrong)
 
     assert refused.value.field == field
@@ -156,9 +157,9 @@ def test_an_acquirer_names_our_payment_and_never_an_account():
 
     assert (found.gateway, found.payment_ref, found.bank_bin) == ("cards", "p1", "")
     assert (found.succeeded, found.detail) == (False, "24")
-    with pytest.raises(bodies.BankNotYours):
+    with pytest.raises(wrongs.BankNotYours):
         confirmed(ACQUIRER, payment_ref="p1")
-    with pytest.raises(bodies.FieldInvalid):
+    with pytest.raises(wrongs.FieldInvalid):
         confirmed(ACQUIRER, account_no="")
 
 
@@ -172,13 +173,13 @@ def test_a_key_may_be_bare_or_quoted(header):
 
 @pytest.mark.parametrize("header", [b"a b", b"a#failed", b"\xc3\xa9", b"x" * 129, b'""', b"a\x00"])
 def test_a_key_that_does_not_survive_a_log_is_refused(header):
-    with pytest.raises(bodies.KeyInvalid):
+    with pytest.raises(wrongs.KeyInvalid):
         bodies.idempotency_key(header)
 
 
 @pytest.mark.parametrize("header", [None, b""])
 def test_without_a_key_there_is_no_way_in(header):
-    with pytest.raises(bodies.KeyMissing):
+    with pytest.raises(wrongs.KeyMissing):
         bodies.idempotency_key(header)
 
 
@@ -210,7 +211,7 @@ def test_lines_are_read_one_by_one_and_empty_ones_skipped():
 def test_a_list_that_breaks_off_is_refused_as_a_whole():
     good = msgspec.json.encode({**CREDIT, "id": "a"})
 
-    with pytest.raises(bodies.JSONInvalid):
+    with pytest.raises(wrongs.JSONInvalid):
         bodies.read_many(b"[" + good + b",", is_lines=False)
 
 
@@ -219,5 +220,5 @@ def test_more_than_a_thousand_are_refused(is_lines):
     item = b"1"
     sent = b"\n".join([item] * 1_001) if is_lines else b"[" + b",".join([item] * 1_001) + b"]"
 
-    with pytest.raises(bodies.TooManyItems):
+    with pytest.raises(wrongs.TooManyItems):
         bodies.read_many(sent, is_lines=is_lines)
