@@ -1,7 +1,8 @@
 """Stripe in small: enough of the API for the official library, a hosted page, signed webhooks."""
 
+import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, Literal
@@ -20,11 +21,10 @@ from market.simulators.faults import Faults
 from market.simulators.notifier import Answered, Delivery, Notifier
 from market.simulators.state import Store
 from market.simulators.stripe_book import FAULTS, SCHEMA, Book, StripeConfig
+from market.simulators.stripe_calls import check_version, perform
 from market.simulators.stripe_cards import CARDS
 from market.simulators.stripe_checkout import (
     complete_session,
-    create_session,
-    expire_session,
     pay_session,
     session_name,
     session_of_intent,
@@ -45,41 +45,11 @@ __all__ = ["StripeConfig", "create_app"]
 RETRY_MINUTES = (1, 5, 10, 30, 60, 120)
 KEY_LENGTH_MAX = 255
 REORDER_S = 0.5
-LIST_LENGTH_MAX = 100
 DECLINED = {
     "insufficient_funds": "Thẻ không đủ tiền.",
     "expired_card": "Thẻ đã hết hạn.",
     "incorrect_cvc": "Mã CVC không đúng.",
     "payment_intent_authentication_failure": "Chủ thẻ không xác nhận.",
-}
-
-Action = Callable[[Book, tuple[str, ...], Json, datetime], Json]
-_POST: dict[tuple[str, ...], Action] = {
-    ("payment_intents",): lambda book, _, given, now: book.create_intent(given, now),
-    ("payment_intents", "*", "confirm"): lambda book, p, given, now: book.confirm(p[1], given, now),
-    ("payment_intents", "*", "cancel"): lambda book, p, _, now: book.cancel(p[1], now),
-    ("checkout", "sessions"): lambda book, _, given, now: create_session(book, given, now),
-    ("checkout", "sessions", "*", "expire"): lambda book, p, _, now: expire_session(
-        book, p[2], now
-    ),
-    ("refunds",): lambda book, _, given, now: book.create_refund(given, now),
-    ("payment_methods",): lambda book, _, given, now: book.create_method(given, now),
-}
-_GET: dict[tuple[str, ...], Action] = {
-    ("payment_intents", "*"): lambda book, p, _, __: book.get(p[1], "payment_intent"),
-    ("checkout", "sessions", "*"): lambda book, p, _, __: book.get(p[2], "checkout.session"),
-    ("payment_methods", "*"): lambda book, p, _, __: book.get(p[1], "payment_method"),
-    ("refunds", "*"): lambda book, p, _, __: book.get(p[1], "refund"),
-    ("disputes", "*"): lambda book, p, _, __: book.get(p[1], "dispute"),
-    ("disputes",): lambda book, _, given, __: _list(book, "dispute", given),
-    ("balance_transactions", "*"): lambda book, p, _, __: book.get(p[1], "balance_transaction"),
-    ("balance_transactions",): lambda book, _, given, __: _list(book, "balance_transaction", given),
-    ("charges", "*"): lambda book, p, _, __: book.get(p[1], "charge"),
-    ("events", "*"): lambda book, p, _, __: book.get(p[1], "event"),
-    ("payment_intents",): lambda book, _, given, __: _list(book, "payment_intent", given),
-    ("refunds",): lambda book, _, given, __: _list(book, "refund", given),
-    ("charges",): lambda book, _, given, __: _list(book, "charge", given),
-    ("events",): lambda book, _, given, __: _list(book, "event", given),
 }
 
 
@@ -105,9 +75,8 @@ class Stripe:
         """One API call: its status and body. What it changes it changes wholly or not at all."""
         parts = tuple(part for part in path.split("/") if part)
         try:
-            action = _action(_POST if method == "POST" else _GET, parts)
             with self.on(account):
-                answered = action(self.book, parts, given, now)
+                answered = perform(self.book, method, parts, given, now)
             return 200, expanded(self.book, answered, given)
         except Refused as refused:
             return refused.status, refused.body
@@ -175,44 +144,34 @@ class Stripe:
         return Answered(accepted, response.status_code, response.text)
 
 
-def _action(actions: dict[tuple[str, ...], Action], parts: tuple[str, ...]) -> Action:
-    for pattern, action in actions.items():
-        if len(pattern) == len(parts) and all(
-            wanted in ("*", given) for wanted, given in zip(pattern, parts, strict=True)
-        ):
-            return action
-    raise Refused(f"Unrecognized request URL (/v1/{'/'.join(parts)}).", status=404)
-
-
-def _list(book: Book, kind: str, given: Json) -> Json:
-    limit = str(given.get("limit", "10"))
-    if not (limit.isdigit() and 1 <= int(limit) <= LIST_LENGTH_MAX):
-        raise Refused("limit is 1 to 100.", "parameter_invalid_integer", param="limit")
-    return book.listed(kind, str(given.get("payment_intent", "")), int(limit))
-
-
 # ── The API ─────────────────────────────────────────────────────────────────────────────────────
 
 
-@route("/v1/{path:path}", http_method=["GET", "POST"], status_code=200)
+@route("/v1/{path:path}", http_method=["GET", "POST", "DELETE"], status_code=200)
 async def api(
     request: Request[Any, Any, Any], path: FromPath[str], stripe: NamedDependency[Stripe]
 ) -> Response[Json]:
     """Every call of the official library."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme != "Bearer" or not _key_is_known(key, stripe.config):
+    if not _key_is_known(_key_of(request.headers.get("authorization", "")), stripe.config):
         message = "Invalid API Key provided."
         return Response(
             {"error": {"type": "invalid_request_error", "message": message}}, status_code=401
         )
     if stripe.faults.strikes("down"):
         return _failed()
-    account = request.headers.get("stripe-account", "")
-    if request.method == "GET":
+    account, once = (
+        request.headers.get(name, "") for name in ("stripe-account", "idempotency-key")
+    )
+    try:
+        check_version(request.headers.get("stripe-version", ""))
+        if len(once) > KEY_LENGTH_MAX:
+            raise Refused(f"Idempotency keys have at most {KEY_LENGTH_MAX} characters.")
+    except Refused as refused:
+        return Response(refused.body, status_code=refused.status)
+    if request.method != "POST":
         given = unflatten(request.url.query)
-        status, body = stripe.call("GET", path, given, clock.now(), account)
+        status, body = stripe.call(request.method, path, given, clock.now(), account)
         return Response(body, status_code=status)
-    once = request.headers.get("idempotency-key", "")[:KEY_LENGTH_MAX]
     raw = (await request.body()).decode("utf-8", "replace")
     status, body, replayed = stripe.call_once(once, path, raw, clock.now(), account)
     if stripe.faults.strikes("lost_answer"):
@@ -223,6 +182,17 @@ async def api(
 
 def _failed() -> Response[Json]:
     return Response({"error": {"type": "api_error", "message": "Try again."}}, status_code=500)
+
+
+def _key_of(authorization: str) -> str:
+    """The key as a bearer, or as the user of Basic, as curl writes it."""
+    scheme, _, given = authorization.partition(" ")
+    if scheme != "Basic":
+        return given if scheme == "Bearer" else ""
+    try:
+        return base64.b64decode(given, validate=True).decode().partition(":")[0]
+    except ValueError:
+        return ""
 
 
 def _key_is_known(key: str, config: StripeConfig) -> bool:
@@ -311,14 +281,14 @@ def inside(stripe: NamedDependency[Stripe]) -> Template:
     """The last intents, each event with its tries and answers, and the faults."""
     intents = [
         {**intent, "events": _events(stripe, intent["id"])}
-        for intent in stripe.book.listed("payment_intent", limit=30)["data"]
+        for intent in stripe.book.newest("payment_intent", limit=30)
     ]
     context = {"intents": intents, "faults": stripe.faults.describe()}
     return Template("stripe_inside.html", context=context)
 
 
 def _events(stripe: Stripe, intent_id: str) -> list[Json]:
-    events = stripe.book.listed("event", intent_id, 20)["data"]
+    events = stripe.book.newest("event", intent_id, 20)
     return [
         {**event, "deliveries": partner.deliveries(stripe.store, event["id"])}
         for event in reversed(events)

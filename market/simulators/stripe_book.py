@@ -17,8 +17,10 @@ from market.simulators.stripe_wire import (
     amount_of,
     check_limits,
     currency_of,
+    merged_metadata,
     metadata_of,
     new_id,
+    one_of,
     unexpected_state,
 )
 
@@ -36,8 +38,11 @@ CREATE TABLE IF NOT EXISTS idempotency (
     key TEXT PRIMARY KEY, request TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL
 );
 """
+REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 _SUCCEEDED = "succeeded"
-_CANCELLABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
+_UNPAID = ("requires_payment_method", "requires_confirmation", "requires_action")
+_CANCELLABLE = (*_UNPAID, "requires_capture")
+_CAPTURES = ("automatic", "automatic_async", "manual")
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,8 @@ class Book:
             "object": "payment_intent",
             "amount": amount,
             "amount_received": 0,
-            "capture_method": "automatic",
+            "amount_capturable": 0,
+            "capture_method": one_of(_CAPTURES, given, "capture_method"),
             "client_secret": f"{number}_secret_{ids.new().hex[-12:]}",
             "created": int(now.timestamp()),
             "currency": currency,
@@ -110,7 +116,7 @@ class Book:
         Raises: Refused, with 402 where the card is declined.
         """
         intent = self.get(number, "payment_intent")
-        if intent["status"] not in _CANCELLABLE:
+        if intent["status"] not in _UNPAID:
             raise unexpected_state(intent)
         method = str(given.get("payment_method") or intent["payment_method"] or "")
         if not method:
@@ -167,14 +173,38 @@ class Book:
         self.event("payment_intent.canceled", intent, now)
         return intent
 
+    def update_intent(self, number: str, given: Json) -> Json:
+        """Its metadata at any time; what it asks for, and by what card, while it is unpaid."""
+        intent = self.get(number, "payment_intent")
+        asked: Json = {name: given[name] for name in ("amount", "currency") if name in given}
+        if (asked or "payment_method" in given) and intent["status"] not in _UNPAID:
+            raise unexpected_state(intent)
+        if asked:
+            wanted: Json = {**intent, **asked}
+            intent |= {"amount": amount_of(wanted), "currency": currency_of(wanted)}
+            check_limits(intent["amount"], intent["currency"])
+        intent |= {name: given[name] for name in ("description", "payment_method") if name in given}
+        intent["metadata"] = merged_metadata(intent["metadata"], given)
+        self.save(intent)
+        return intent
+
+    def update_metadata(self, number: str, kind: str, given: Json) -> Json:
+        """What an object of ours says about our side."""
+        thing = self.get(number, kind)
+        thing["metadata"] = merged_metadata(thing["metadata"], given)
+        self.save(thing)
+        return thing
+
     def _succeed(self, intent: Json, now: datetime) -> Json:
+        is_manual = intent["capture_method"] == "manual"
         charge: Json = {
             "id": new_id("ch"),
             "object": "charge",
             "amount": intent["amount"],
-            "amount_captured": intent["amount"],
+            "amount_captured": 0,
             "amount_refunded": 0,
-            "captured": True,
+            "balance_transaction": None,
+            "captured": False,
             "created": int(now.timestamp()),
             "currency": intent["currency"],
             "livemode": False,
@@ -184,17 +214,38 @@ class Book:
             "refunded": False,
             "status": _SUCCEEDED,
         }
-        self.book_money(charge, now)
-        intent |= {
-            "status": _SUCCEEDED,
-            "amount_received": intent["amount"],
-            "latest_charge": charge["id"],
-            "last_payment_error": None,
-            "next_action": None,
-        }
+        intent |= {"latest_charge": charge["id"], "last_payment_error": None, "next_action": None}
+        if not is_manual:
+            return self._captured(intent, charge, intent["amount"], now, "charge.succeeded")
+        intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
         self.save(charge, intent["id"])
         self.save(intent)
         self.event("charge.succeeded", charge, now)
+        self.event("payment_intent.amount_capturable_updated", intent, now)
+        return intent
+
+    def capture(self, number: str, given: Json, now: datetime) -> Json:
+        """Take what was only held, or a part of it; the rest is the cardholder's again."""
+        intent = self.get(number, "payment_intent")
+        if intent["status"] != "requires_capture":
+            raise unexpected_state(intent)
+        held = intent["amount_capturable"]
+        amount = amount_of(given, "amount_to_capture") if "amount_to_capture" in given else held
+        if not 0 < amount <= held:
+            raise Refused(
+                "The amount is not what was held, or a part of it.", "amount_too_large",
+                param="amount_to_capture",
+            )  # fmt: skip
+        charge = self.get(intent["latest_charge"], "charge")
+        return self._captured(intent, charge, amount, now, "charge.captured")
+
+    def _captured(self, intent: Json, charge: Json, amount: int, now: datetime, news: str) -> Json:
+        charge |= {"captured": True, "amount_captured": amount}
+        self.book_money(charge, now)
+        intent |= {"status": _SUCCEEDED, "amount_received": amount, "amount_capturable": 0}
+        self.save(charge, intent["id"])
+        self.save(intent)
+        self.event(news, charge, now)
         self.event("payment_intent.succeeded", intent, now)
         return intent
 
@@ -218,8 +269,16 @@ class Book:
     def create_refund(self, given: Json, now: datetime) -> Json:
         """Give back part or all of a paid intent, never more than was taken."""
         charge = self._charge_of(given)
-        rest = charge["amount"] - charge["amount_refunded"]
+        rest = charge["amount_captured"] - charge["amount_refunded"]
         amount = amount_of(given) if "amount" in given else rest
+        reason = given.get("reason")
+        if reason and reason not in REASONS:
+            raise Refused(f"Invalid reason: {reason}", "parameter_invalid", param="reason")
+        if amount < 1 and "amount" in given:
+            raise Refused(
+                "This value must be greater than or equal to 1.", "parameter_invalid_integer",
+                param="amount",
+            )  # fmt: skip
         if rest == 0:
             raise Refused(f"Charge {charge['id']} is refunded.", "charge_already_refunded")
         if not 0 < amount <= rest:
@@ -236,12 +295,12 @@ class Book:
             "currency": charge["currency"],
             "metadata": metadata_of(given),
             "payment_intent": charge["payment_intent"],
-            "reason": given.get("reason"),
+            "reason": reason,
             "status": "pending" if self._pending() else _SUCCEEDED,
         }
         self.book_money(refund, now)
         charge["amount_refunded"] += amount
-        charge["refunded"] = charge["amount_refunded"] == charge["amount"]
+        charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
         self.save(refund, charge["payment_intent"])
         self.save(charge, charge["payment_intent"])
         self.event("refund.created", refund, now)
@@ -250,10 +309,10 @@ class Book:
 
     def _charge_of(self, given: Json) -> Json:
         if given.get("charge"):
-            return self.get(str(given["charge"]), "charge")
+            return self.get(str(given["charge"]), "charge", "charge")
         if not given.get("payment_intent"):
             raise Refused("One of charge, payment_intent is needed.", "parameter_missing")
-        intent = self.get(str(given["payment_intent"]), "payment_intent")
+        intent = self.get(str(given["payment_intent"]), "payment_intent", "payment_intent")
         if intent["latest_charge"] is None:
             raise Refused("This PaymentIntent has no successful charge.", "charge_missing")
         return self.get(intent["latest_charge"], "charge")
@@ -270,14 +329,15 @@ class Book:
 
     # ── Objects and events ──────────────────────────────────────────────────────────────────────
 
-    def get(self, number: str, kind: str) -> Json:
-        """An object by id.
+    def get(self, number: str, kind: str, param: str = "id") -> Json:
+        """An object by id; `param` is where the id was given.
 
         Raises: Refused with 404.
         """
         found = self.store.row("SELECT body FROM object WHERE id = ? AND kind = ?", number, kind)
         if found is None or self.account_of(number) != self.account:
-            raise Refused(f"No such {kind}: '{number}'", "resource_missing", status=404, param="id")
+            message = f"No such {kind}: '{number}'"
+            raise Refused(message, "resource_missing", status=404, param=param)
         loaded: Json = json.loads(found["body"])
         return loaded
 
@@ -291,15 +351,14 @@ class Book:
         """The connected account an object was made on; empty where it is our own."""
         return str(self.store.setting(f"account:{number}", ""))
 
-    def listed(self, kind: str, parent: str = "", limit: int = 10) -> Json:
-        """A list object, newest first."""
+    def newest(self, kind: str, parent: str = "", limit: int = 10) -> list[Json]:
+        """The last ones, on whatever account."""
         rows = self.store.rows(
             "SELECT body FROM object WHERE kind = ? AND (? = '' OR parent = ?)"
             " ORDER BY rowid DESC LIMIT ?",
-            kind, parent, parent, limit + 1,
+            kind, parent, parent, limit,
         )  # fmt: skip
-        data = [json.loads(row["body"]) for row in rows[:limit]]
-        return {"object": "list", "data": data, "has_more": len(rows) > limit, "url": "/v1"}
+        return [json.loads(row["body"]) for row in rows]
 
     def booked(self, begins: int, ends: int) -> list[Json]:
         """Balance transactions from one unix second until before another, oldest first."""

@@ -7,6 +7,7 @@ from market.simulators.stripe_book import Book
 from market.simulators.stripe_wire import (
     Json,
     Refused,
+    amount_of,
     check_limits,
     items_of,
     metadata_of,
@@ -14,7 +15,7 @@ from market.simulators.stripe_wire import (
     table_of,
 )
 
-SESSION_SECONDS = 24 * 3600
+SESSION_SECONDS_MIN, SESSION_SECONDS = 30 * 60, 24 * 3600
 
 
 def create_session(book: Book, given: Json, now: datetime) -> Json:
@@ -35,7 +36,7 @@ def create_session(book: Book, given: Json, now: datetime) -> Json:
         "client_reference_id": given.get("client_reference_id"),
         "created": int(now.timestamp()),
         "currency": currency,
-        "expires_at": int(now.timestamp()) + SESSION_SECONDS,
+        "expires_at": _expires_at(given, int(now.timestamp())),
         "livemode": False,
         "metadata": metadata_of(given),
         "mode": "payment",
@@ -49,6 +50,17 @@ def create_session(book: Book, given: Json, now: datetime) -> Json:
     book.store.set_setting(f"session:{number}", private)
     book.save(session)
     return session
+
+
+def _expires_at(given: Json, now: int) -> int:
+    """Half an hour to a day from now; a day where nothing is said."""
+    asked = amount_of(given, "expires_at") if "expires_at" in given else now + SESSION_SECONDS
+    if not now + SESSION_SECONDS_MIN - 60 <= asked <= now + SESSION_SECONDS:
+        raise Refused(
+            "expires_at is 30 minutes to 24 hours from now.", "parameter_invalid",
+            param="expires_at",
+        )  # fmt: skip
+    return asked
 
 
 def session_name(book: Book, number: str) -> str:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from market import ids
+from market.simulators.stripe_wire import Refused
 
 if TYPE_CHECKING:  # the book makes its money here
     from market.simulators.stripe_book import Book
@@ -27,7 +28,7 @@ def balance_transaction(thing: Json, now: datetime, *, is_back: bool = False) ->
     `is_back`: the refund failed or the dispute was won, and its money is the account's again.
     """
     kind, sign = thing["object"], 1 if is_back or thing["object"] == "charge" else -1
-    amount, fee = sign * int(thing["amount"]), 0
+    amount, fee = sign * int(thing["amount_captured" if kind == "charge" else "amount"]), 0
     if kind == "charge":
         fee = (amount * FEE_BASIS_POINTS + 5_000) // 10_000 + FEE_FIXED[thing["currency"]]
     return {
@@ -109,15 +110,47 @@ def close_dispute(book: "Book", number: str, status: str, now: datetime) -> Json
     return dispute
 
 
+def cancel_refund(book: "Book", number: str, now: datetime) -> Json:
+    """A refund that has not gone yet stays here.
+
+    Raises: Refused.
+    """
+    try:
+        return end_refund(book, number, "canceled", now)
+    except NoSuchThing as wrong:
+        message = f"Refund {number} can no longer be canceled."
+        raise Refused(message, "refund_not_cancelable") from wrong
+
+
+def balance(book: "Book", now: datetime) -> Json:
+    """What the account has, and what will be its own in a while."""
+    sums = {"available": dict.fromkeys(FEE_FIXED, 0), "pending": dict.fromkeys(FEE_FIXED, 0)}
+    for one in book.booked(0, 1 << 40):
+        if book.account_of(one["id"]) == book.account:
+            when = "available" if one["available_on"] <= now.timestamp() else "pending"
+            sums[when][one["currency"]] += one["net"]
+    return {
+        "object": "balance", "livemode": False,
+        **{
+            when: [{"amount": amount, "currency": currency} for currency, amount in one.items()]
+            for when, one in sums.items()
+        },
+    }  # fmt: skip
+
+
 def expanded(book: "Book", thing: Json, given: Json) -> Json:
-    """The object with the ids that `expand` names replaced by what they stand for."""
+    """The object, or each of a list, with the ids that `expand` names replaced by what they are of."""
     wanted = given.get("expand")
     for path in wanted.values() if isinstance(wanted, dict) else ():
-        at: Any = thing
-        for name in str(path).split("."):
-            if not isinstance(at, dict) or at.get(name) is None:
-                break
-            if isinstance(at[name], str):
-                at[name] = book.anything(at[name])
-            at = at[name]
+        _expand(book, thing, str(path).split("."))
     return thing
+
+
+def _expand(book: "Book", at: Any, names: list[str]) -> None:
+    if isinstance(at, list):
+        for one in at:
+            _expand(book, one, names)
+    elif names and isinstance(at, dict) and at.get(names[0]) is not None:
+        if isinstance(at[names[0]], str):
+            at[names[0]] = book.anything(at[names[0]])
+        _expand(book, at[names[0]], names[1:])

@@ -1,5 +1,6 @@
 """How Stripe's API is written: bracketed forms in, parameters checked, its errors out. Pure."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -7,7 +8,7 @@ from market import ids
 
 AMOUNT_MIN = {"vnd": 13_000, "usd": 50}
 AMOUNT_MAX = 99_999_999
-METADATA_KEYS_MAX = 50
+METADATA_KEYS_MAX, METADATA_NAME_MAX, METADATA_VALUE_MAX = 50, 40, 500
 
 Json = dict[str, Any]
 
@@ -55,11 +56,35 @@ def table_of(value: object) -> Json:
 
 
 def metadata_of(given: Json) -> dict[str, str]:
-    """Raises: Refused for too many keys."""
-    metadata = table_of(given.get("metadata"))
-    if len(metadata) > METADATA_KEYS_MAX:
+    """Raises: Refused for too many keys, or for texts that are too long."""
+    found = {str(name): str(value) for name, value in table_of(given.get("metadata")).items()}
+    if len(found) > METADATA_KEYS_MAX:
         raise Refused("At most 50 metadata keys.", "metadata_too_large", param="metadata")
-    return {str(name): str(value) for name, value in metadata.items()}
+    for name, value in found.items():
+        if len(name) > METADATA_NAME_MAX or len(value) > METADATA_VALUE_MAX:
+            raise Refused(
+                "Metadata has keys of up to 40 characters and values of up to 500.",
+                "parameter_invalid", param=f"metadata[{name[:METADATA_NAME_MAX]}]",
+            )  # fmt: skip
+    return found
+
+
+def merged_metadata(known: dict[str, str], given: Json) -> dict[str, str]:
+    """As it is after an update: what is empty is taken away, also all of it."""
+    if given.get("metadata") == "":
+        return {}
+    return {name: text for name, text in {**known, **metadata_of(given)}.items() if text}
+
+
+def one_of(allowed: Sequence[str], given: Json, name: str) -> str:
+    """The first of them where nothing is said.
+
+    Raises: Refused for a word that is none of them.
+    """
+    found = str(given.get(name) or allowed[0])
+    if found not in allowed:
+        raise Refused(f"Invalid {name}: {found}", "parameter_invalid", param=name)
+    return found
 
 
 def amount_of(given: Json, name: str = "amount") -> int:
@@ -97,7 +122,13 @@ def items_of(given: Json) -> tuple[int, str, str]:
     total, currency, names = 0, "", []
     for item in table_of(given.get("line_items")).values():
         price = table_of(table_of(item).get("price_data"))
+        if currency not in ("", currency_of(price)):
+            raise Refused(
+                "All line items have one currency.", "parameter_invalid", param="currency"
+            )
         currency = currency_of(price)
+        if amount_of(table_of(item), "quantity") < 1 or amount_of(price, "unit_amount") < 0:
+            raise Refused("Invalid line item.", "parameter_invalid_integer", param="line_items")
         total += amount_of(price, "unit_amount") * amount_of(table_of(item), "quantity")
         names.append(str(table_of(price.get("product_data")).get("name", "")))
     if not names:
