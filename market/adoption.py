@@ -4,7 +4,7 @@ Four meanings of “cashless share” are never mixed (coverage, activation, by 
 every figure carries its basis, its exact days, its numerator and denominator.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -14,10 +14,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from market.indicators import FROM_REGISTER, INDICATORS, Basis, Indicator, Kind
 from market.periods import Period
+from market.suppression import CELL_VENDORS_MIN
 
-CELL_VENDORS_MIN = 5
-"""A cell that rests on fewer vendors is not shown outside the operator's view."""
 CASH_DAYS_PERCENT = 80
 """A stall records its cash reliably if it did so on this share of its selling days."""
 CASH_GATE_PERCENT = Decimal(50)
@@ -31,8 +31,6 @@ def N_(text: str) -> str:  # noqa: N802 - the customary marker of what a catalog
 
 
 ScopeKind = Literal["unit", "area", "hall", "stall"]
-Basis = Literal["M", "D", "S", "E"]
-Kind = Literal["count", "percent", "vnd"]
 
 
 @dataclass(frozen=True)
@@ -100,19 +98,6 @@ class DayTotals:
 
 
 @dataclass(frozen=True)
-class Indicator:
-    """A row of the catalogue: what is computed and from what."""
-
-    code: str
-    name_vi: str
-    kind: Kind
-    basis: Basis
-    formula_vi: str
-    numerator_vi: str
-    denominator_vi: str = ""
-
-
-@dataclass(frozen=True)
 class Figure:
     """One published number with everything needed to check it."""
 
@@ -127,117 +112,8 @@ class Figure:
     first: date
     last: date
     formula_vi: str
-    withheld: Literal["", "small_cell", "cash_gate"] = ""
+    withheld: Literal["", "small_cell", "with_another", "cash_gate"] = ""
     """Why there is no value, other than a denominator of 0."""
-    parts: tuple["Part", ...] = ()
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one hall, area or stall adds to a figure."""
-
-    id: UUID | None
-    label: str
-    figure: Figure
-
-
-INDICATORS: Mapping[str, Indicator] = {
-    one.code: one
-    for one in (
-        Indicator(
-            "A1",
-            N_("Số điểm kinh doanh đang hoạt động"),
-            "count",
-            "M",
-            N_("Đếm số điểm kinh doanh có trạng thái đang hoạt động vào ngày cuối kỳ."),
-            N_("Điểm kinh doanh đang hoạt động"),
-        ),
-        Indicator(
-            "A3",
-            N_("Tỷ lệ điểm có mã QR"),
-            "percent",
-            "M",
-            N_(
-                "Số điểm có ít nhất một mã QR đang dùng và đã chuyển thử thành công ÷ số điểm kinh doanh đang hoạt động (A1)."
-            ),
-            N_("Điểm có mã QR đã kiểm tra"),
-            N_("Điểm kinh doanh đang hoạt động"),
-        ),
-        Indicator(
-            "B1",
-            N_("Tỷ lệ điểm có phát sinh giao dịch"),
-            "percent",
-            "M",
-            N_(
-                "Số điểm có ít nhất một giao dịch không dùng tiền mặt đã xác nhận trong kỳ ÷ số điểm kinh doanh đang hoạt động (A1)."
-            ),
-            N_("Điểm có phát sinh giao dịch"),
-            N_("Điểm kinh doanh đang hoạt động"),
-        ),
-        Indicator(
-            "B2",
-            N_("Số giao dịch không dùng tiền mặt"),
-            "count",
-            "M",
-            N_(
-                "Số giao dịch đã xác nhận, trừ giao dịch hoàn toàn bộ; không tính chuyển thử và tiền dịch vụ chợ."
-            ),
-            N_("Giao dịch đã xác nhận"),
-        ),
-        Indicator(
-            "B3",
-            N_("Giá trị giao dịch không dùng tiền mặt"),
-            "vnd",
-            "M",
-            N_(
-                "Tổng tiền các giao dịch đã xác nhận, trừ tiền hoàn trong kỳ; không tính chuyển thử và tiền dịch vụ chợ."
-            ),
-            N_("Tiền đã xác nhận (đồng)"),
-        ),
-        Indicator(
-            "B4",
-            N_("Giá trị bình quân một giao dịch"),
-            "vnd",
-            "M",
-            N_("Giá trị giao dịch (B3) ÷ số giao dịch (B2)."),
-            N_("Tiền đã xác nhận (đồng)"),
-            N_("Giao dịch đã xác nhận"),
-        ),
-        Indicator(
-            "B6",
-            N_("Tỷ lệ không dùng tiền mặt theo số giao dịch"),
-            "percent",
-            "D",
-            N_(
-                "Số giao dịch không dùng tiền mặt ÷ (số giao dịch không dùng tiền mặt + số lần bán tiền mặt đã ghi)."
-            ),
-            N_("Giao dịch không dùng tiền mặt"),
-            N_("Tất cả lần bán đã ghi"),
-        ),
-        Indicator(
-            "B7",
-            N_("Tỷ lệ không dùng tiền mặt theo giá trị"),
-            "percent",
-            "D",
-            N_("Giá trị không dùng tiền mặt ÷ (giá trị không dùng tiền mặt + tiền mặt đã ghi)."),
-            N_("Tiền không dùng tiền mặt (đồng)"),
-            N_("Tất cả tiền bán đã ghi (đồng)"),
-        ),
-        Indicator(
-            "B8",
-            N_("Độ đầy đủ ghi nhận tiền mặt"),
-            "percent",
-            "M",
-            N_(
-                "Số điểm có ghi tiền mặt trong ít nhất tám phần mười số ngày bán ÷ số điểm kinh doanh đang hoạt động (A1). Chỉ công bố B6 và B7 khi đạt từ một nửa."
-            ),
-            N_("Điểm ghi tiền mặt đầy đủ"),
-            N_("Điểm kinh doanh đang hoạt động"),
-        ),
-    )
-}
-_FROM_REGISTER = {"A1", "A3", "B1", "B8"}
-"""These say something of every vendor registered, the others only of those who sold."""
 
 
 @dataclass(frozen=True)
@@ -262,48 +138,35 @@ def percent(numerator: int, denominator: int) -> Decimal | None:
 
 
 def figures_of(
-    stalls: Sequence[StallTotals], period: Period, *, seen_by_operator: bool = False
+    stalls: Sequence[StallTotals],
+    period: Period,
+    *,
+    seen_by_operator: bool = False,
+    hidden: Collection[str] = (),
 ) -> dict[str, Figure]:
-    """Every indicator over these stalls, from their raw rows."""
+    """Every indicator over these stalls, from their raw rows; `hidden` for the sake of others."""
     sums = _summed(stalls)
-    registered = len({one.vendor_id or one.stall_id for one in stalls if one.is_active})
-    sold = len({one.vendor_id for one in stalls if one.cashless_count})
-    sold_any = len({one.vendor_id for one in stalls if one.cashless_count or one.cash_count})
     gate = percent(sums.cash_recorders, sums.active)
     found: dict[str, Figure] = {}
     for code, (numerator, denominator) in _terms(sums).items():
         figure = _figure(INDICATORS[code], numerator, denominator, period)
         if code in {"B6", "B7"} and (gate is None or gate < CASH_GATE_PERCENT):
             figure = _withheld(figure, "cash_gate")
-        behind = sold_any if code in {"B6", "B7"} else sold
-        if code in _FROM_REGISTER:
-            behind = registered
-        if not seen_by_operator and 0 < behind < CELL_VENDORS_MIN:
-            figure = _withheld(figure, "small_cell")
+        few = 0 < vendors_behind(stalls, code) < CELL_VENDORS_MIN
+        if not seen_by_operator and (few or code in hidden):
+            figure = _withheld(figure, "small_cell" if few else "with_another")
         found[code] = figure
     return found
 
 
-def with_parts(
-    stalls: Sequence[StallTotals],
-    period: Period,
-    code: str,
-    *,
-    key: Callable[[StallTotals], UUID | None],
-    labels: Mapping[UUID | None, str],
-    seen_by_operator: bool = False,
-) -> Figure:
-    """One figure with what each group of stalls adds to it."""
-    whole = figures_of(stalls, period, seen_by_operator=seen_by_operator)[code]
-    parts = [
-        Part(
-            group,
-            labels.get(group, "-"),
-            figures_of(some, period, seen_by_operator=seen_by_operator)[code],
-        )
-        for group, some in grouped(stalls, key).items()
-    ]
-    return replace(whole, parts=tuple(sorted(parts, key=lambda part: part.label)))
+def vendors_behind(stalls: Iterable[StallTotals], code: str) -> int:
+    """On how many vendors an indicator rests; of a share the fewer of those on either side."""
+    if code in FROM_REGISTER:
+        return len({one.vendor_id or one.stall_id for one in stalls if one.is_active})
+    sides = [{one.vendor_id for one in stalls if one.cashless_count or one.refund_vnd}]
+    if code in {"B6", "B7"}:
+        sides.append({one.vendor_id for one in stalls if one.cash_count})
+    return min((len(side) for side in sides if side), default=0)
 
 
 def grouped(
@@ -384,7 +247,7 @@ def _figure(
     )
 
 
-def _withheld(figure: Figure, why: Literal["small_cell", "cash_gate"]) -> Figure:
+def _withheld(figure: Figure, why: Literal["small_cell", "with_another", "cash_gate"]) -> Figure:
     if why == "cash_gate":
         return replace(figure, value=None, withheld=why)
     return replace(figure, value=None, numerator=None, denominator=None, withheld=why)

@@ -13,6 +13,7 @@ from msgspec import Struct
 from catalog import sort_key
 from market import adoption, charts, clock, periods
 from market.adoption import DayTotals, Figure, StallTotals
+from market.indicators import INDICATORS
 from market.periods import Calendar, Period
 from market.web import i18n
 from market.web.i18n import N_
@@ -38,6 +39,7 @@ MEANINGS = {
 """The four meanings of “cashless share”; never one without saying which."""
 WITHHELD = {
     "small_cell": N_("Ẩn vì dưới 5 người bán"),
+    "with_another": N_("Ẩn để không suy ra được số của nơi dưới 5 người bán"),
     "cash_gate": N_("Chưa công bố: dưới một nửa số điểm ghi đủ tiền mặt"),
 }
 SHORT_VND_MIN = 10_000_000
@@ -103,9 +105,9 @@ def month_choices(calendar_name: str, today: date) -> list[tuple[str, str]]:
     return [(f"{year}-{month:02d}", f"{month:02d}/{year}") for year, month in months]
 
 
-def view_of(figure: Figure, t: Translate) -> FigureView:
-    """A figure in words and digits."""
-    indicator = adoption.INDICATORS[figure.code]
+def view_of(figure: Figure, t: Translate, parts: Iterable[tuple[str, Figure]] = ()) -> FigureView:
+    """A figure in words and digits, and what each named part adds to it."""
+    indicator = INDICATORS[figure.code]
     shown, exact = _shown(figure, t)
     return FigureView(
         code=figure.code,
@@ -125,12 +127,12 @@ def view_of(figure: Figure, t: Translate) -> FigureView:
         withheld=t(WITHHELD[figure.withheld]) if figure.withheld else "",
         parts=tuple(
             (
-                part.label,
-                _shown(part.figure, t)[0],
-                _term(part.figure.numerator),
-                _term(part.figure.denominator) if indicator.denominator_vi else "",
+                label,
+                _shown(part, t)[0],
+                _term(part.numerator),
+                _term(part.denominator) if indicator.denominator_vi else "",
             )
-            for part in sorted(figure.parts, key=lambda part: sort_key(part.label))
+            for label, part in sorted(parts, key=lambda one: sort_key(one[0]))
         ),
     )
 
@@ -144,17 +146,18 @@ def views_of(
 
 
 def rows_of(
-    stalls: Sequence[StallTotals],
-    period: Period,
-    t: Translate,
-    key: Callable[[StallTotals], UUID | None],
+    groups: Mapping[UUID | None, Mapping[str, Figure]],
     labels: Mapping[UUID | None, str],
+    t: Translate,
 ) -> list[RowView]:
     """A drill-down: one line per area or hall, by name."""
-    groups = adoption.grouped(stalls, key)
     rows = [
-        RowView(id=group, label=labels.get(group, "-"), figures=views_of(some, period, t))
-        for group, some in groups.items()
+        RowView(
+            id=group,
+            label=labels.get(group, "-"),
+            figures={code: view_of(figure, t) for code, figure in found.items()},
+        )
+        for group, found in groups.items()
     ]
     return sorted(rows, key=lambda row: sort_key(row.label))
 
@@ -162,6 +165,8 @@ def rows_of(
 def sentence(figures: Mapping[str, Figure], stalls: Sequence[StallTotals], t: Translate) -> str:
     """The one sentence that answers how cashless a place is."""
     activation, coverage = figures["B1"], figures["A3"]
+    if activation.withheld == "with_another":
+        return t(N_("Số liệu của nơi này được ẩn cùng một nơi có dưới 5 người bán."))
     if activation.withheld:
         return t(N_("Chưa đủ 5 người bán để công bố số liệu của nơi này."))
     if activation.value is None or coverage.numerator is None:
@@ -175,10 +180,11 @@ def sentence(figures: Mapping[str, Figure], stalls: Sequence[StallTotals], t: Tr
     ).format(activated=_percent(activation.value), idle=_percent(idle))
 
 
-def funnel_steps(stalls: Sequence[StallTotals], t: Translate) -> list[tuple[str, int]]:
-    """The funnel in words; empty where it would say something of fewer than five vendors."""
-    active = {one.vendor_id or one.stall_id for one in stalls if one.is_active}
-    if 0 < len(active) < adoption.CELL_VENDORS_MIN:
+def funnel_steps(
+    figures: Mapping[str, Figure], stalls: Sequence[StallTotals], t: Translate
+) -> list[tuple[str, int]]:
+    """The funnel in words; empty where the register's own figures are kept back."""
+    if figures["B1"].withheld:
         return []
     return [(t(label), count) for label, count in adoption.funnel(stalls)]
 
@@ -191,13 +197,6 @@ def funnel_picture(steps: Sequence[tuple[str, int]], t: Translate) -> str:
         title=t(N_("Từ sổ quầy đến sử dụng hằng ngày")),
         description="; ".join(f"{label}: {count}" for label, count in steps),
     )
-
-
-def safe_days(days: Iterable[DayTotals]) -> list[DayTotals]:
-    """Days on which fewer than five vendors sold are shown as empty."""
-    return [
-        one if one.vendor_count >= adoption.CELL_VENDORS_MIN else DayTotals(one.day) for one in days
-    ]
 
 
 def days_picture(days: Sequence[DayTotals], t: Translate) -> str:

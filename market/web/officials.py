@@ -1,11 +1,11 @@
 """The ward official's pages: how cashless the ward is, by which meaning, and the proof of each figure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 from litestar import MediaType, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
@@ -14,11 +14,13 @@ from sqlalchemy import text
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from market import adoption, charts, clock, periods
+import payments
+from market import adoption, charts, clock, periods, published
 from market.adoption import Scope, StallTotals
 from market.db import Database, Viewer
 from market.errors import NotFound
 from market.flows import adoption as flow
+from market.indicators import INDICATORS
 from market.periods import Period
 from market.tables import UnitRow
 from market.web import auth, errors, figures, i18n
@@ -52,11 +54,32 @@ class Seen:
 
     unit: UnitRow
     halls: tuple[Hall, ...]
-    stalls: list[StallTotals]
+    ward_stalls: list[StallTotals]
+    """All of the ward, whatever part of it is looked at."""
+    published: published.Published
     scope: Scope
     label: str
     calendar_name: str
     period: Period
+
+    @property
+    def stalls(self) -> list[StallTotals]:
+        """Those of what is looked at."""
+        inside = {"area": self._is_in_area, "hall": self._is_in_hall}.get(self.scope.kind)
+        return (
+            self.ward_stalls if inside is None else [one for one in self.ward_stalls if inside(one)]
+        )
+
+    def _is_in_area(self, stall: StallTotals) -> bool:
+        return stall.area_id == self.scope.id
+
+    def _is_in_hall(self, stall: StallTotals) -> bool:
+        return stall.hall_id == self.scope.id
+
+    def halls_told(self) -> dict[UUID | None, dict[str, adoption.Figure]]:
+        """The published figures of the halls of what is looked at."""
+        inside = {one.hall_id for one in self.stalls}
+        return {one: found for one, found in self.published.halls.items() if one in inside}
 
     def hall_names(self) -> dict[UUID | None, str]:
         """Hall → name."""
@@ -94,10 +117,9 @@ async def _look(
     if not label:
         raise NotFound(scope.kind, scope.id)
     calendar_name, period = figures.period_of(lich, thang, clock.local_day(now))
-    stalls = await adoption.stalls_of(db, scope, period)
-    inside = {one.id for one in halls}
-    stalls = [one for one in stalls if one.hall_id in inside]
-    return Seen(unit, halls, stalls, scope, label, calendar_name, period)
+    stalls = await adoption.stalls_of(db, Scope("unit", unit_id), period)
+    told = published.published(stalls, period)
+    return Seen(unit, halls, stalls, told, scope, label, calendar_name, period)
 
 
 @get("/phuong/{unit_id:uuid}", guards=[auth.official_of_unit], include_in_schema=False)
@@ -152,13 +174,15 @@ async def _page(
     today = clock.local_day(now)
     async with database.as_viewer(viewer) as db:
         seen = await _look(db, unit_id, part, lich, thang, now)
-        days = await adoption.days_of(db, seen.scope, seen.period)
-    found = adoption.figures_of(seen.stalls, seen.period)
-    steps = figures.funnel_steps(seen.stalls, t)
-    shown_days = figures.safe_days(days)
+        shown_days = await published.days_published(
+            db, unit_id, seen.scope, seen.period, seen.ward_stalls, seen.published
+        )
+    found = seen.published.of(seen.scope)
+    stalls = seen.stalls
+    steps = figures.funnel_steps(found, stalls, t)
     context = _frame(request, seen, today, t) | {
         "me": me,
-        "sentence": figures.sentence(found, seen.stalls, t),
+        "sentence": figures.sentence(found, stalls, t),
         "figures": {code: figures.view_of(one, t) for code, one in found.items()},
         "steps": steps,
         "funnel": figures.funnel_picture(steps, t),
@@ -166,16 +190,16 @@ async def _page(
         "days_chart": figures.days_picture(shown_days, t),
         "map": _map(seen, t) if seen.scope.kind != "hall" else "",
         "areas": (
-            figures.rows_of(seen.stalls, seen.period, t, _area_of(seen), seen.area_names())
+            figures.rows_of(seen.published.areas, seen.area_names(), t)
             if seen.scope.kind == "unit"
             else []
         ),
         "halls": (
-            figures.rows_of(seen.stalls, seen.period, t, lambda one: one.hall_id, seen.hall_names())
+            figures.rows_of(seen.halls_told(), seen.hall_names(), t)
             if seen.scope.kind != "hall"
             else []
         ),
-        "stalls": seen.stalls if seen.scope.kind == "hall" else [],
+        "stalls": stalls if seen.scope.kind == "hall" else [],
         "at": now,
     }
     return Template("ward.html", context=context)
@@ -215,20 +239,38 @@ async def ward_csv(
     """Every figure of the ward, its areas and halls, with numerators and denominators."""
     async with database.as_viewer(viewer) as db:
         seen = await _look(db, unit_id, None, lich, thang, now)
-    rows = figures.csv_figures(seen.label, adoption.figures_of(seen.stalls, seen.period), now)
-    levels: tuple[tuple[Any, Mapping[UUID | None, str], str], ...] = (
-        (_area_of(seen), seen.area_names(), "khu vực "),
-        (lambda one: one.hall_id, seen.hall_names(), ""),
-    )
-    for key, names, prefix in levels:
-        for group, some in adoption.grouped(seen.stalls, key).items():
-            label = prefix + names.get(group, "-")
-            rows += figures.csv_figures(label, adoption.figures_of(some, seen.period), now)
+    told = seen.published
+    rows = figures.csv_figures(seen.label, told.whole, now)
+    for group, found in told.areas.items():
+        rows += figures.csv_figures(f"khu vực {seen.area_names().get(group, '-')}", found, now)
+    for group, found in told.halls.items():
+        rows += figures.csv_figures(seen.hall_names().get(group, "-"), found, now)
     name = f"so-lieu-{seen.unit.code}-{seen.period.first}-{seen.period.last}.csv"
     return Response(
         figures.as_csv(figures.CSV_COLUMNS, rows),
         media_type="text/csv; charset=utf-8",
         headers={"content-disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@get(
+    "/phuong/{unit_id:uuid}/dau-so-cai.json",
+    guards=[auth.official_of_unit],
+    include_in_schema=False,
+    media_type="application/json",
+)
+async def ledger_heads(
+    unit_id: FromPath[UUID], database: NamedDependency[Database]
+) -> Response[bytes]:
+    """Where the ledger's hash chains end now: `market audit --heads` proves by it, at any later
+    time, that nothing up to there was written anew. It holds hashes alone.
+    """
+    async with database.as_system() as db:
+        heads = await payments.chain_heads(db)
+    return Response(
+        msgspec.json.format(msgspec.json.encode(heads)) + b"\n",
+        media_type="application/json",
+        headers={"content-disposition": 'attachment; filename="dau-so-cai.json"'},
     )
 
 
@@ -291,26 +333,23 @@ async def _proof(
     *,
     check: flow.Recomputed | None,
 ) -> Template:
-    if code not in adoption.INDICATORS:
+    if code not in INDICATORS:
         raise NotFound("figure", code)
     t = i18n.translator(i18n.locale_of(request))
     async with database.as_viewer(viewer) as db:
         seen = await _look(db, unit_id, None, lich, thang, now)
-    figure = adoption.with_parts(
-        seen.stalls, seen.period, code, key=lambda one: one.hall_id, labels=seen.hall_names()
-    )
+    async with database.as_system() as db:
+        heads = await payments.chain_heads(db)
+    names = seen.hall_names()
+    parts = [(names.get(one, "-"), found[code]) for one, found in seen.published.halls.items()]
     context = _frame(request, seen, clock.local_day(now), t) | {
         "me": me,
-        "figure": figures.view_of(figure, t),
+        "figure": figures.view_of(seen.published.whole[code], t, parts),
         "check": check,
+        "heads": heads,
         "at": now,
     }
     return Template("figure.html", context=context)
-
-
-def _area_of(seen: Seen) -> Any:
-    areas = {one.id: one.area_id for one in seen.halls}
-    return lambda stall: areas.get(stall.hall_id)
 
 
 def _frame(
@@ -333,20 +372,19 @@ def _frame(
 
 def _map(seen: Seen, t: i18n.Translate) -> str:
     """Halls where they lie: as large as their stalls, filled as far as they are activated."""
-    groups = adoption.grouped(seen.stalls, lambda one: one.hall_id)
+    told = seen.halls_told()
     dots = []
     for hall in seen.halls:
-        some = groups.get(hall.id)
-        if some is None or hall.latitude is None or hall.longitude is None:
+        found = told.get(hall.id)
+        if found is None or hall.latitude is None or hall.longitude is None:
             continue
-        found = adoption.figures_of(some, seen.period)
-        activated = found["B1"].value
+        activated, size = found["B1"].value, found["A1"].value
         dots.append(
             charts.Dot(
                 hall.name,
                 hall.latitude,
                 hall.longitude,
-                sum(one.is_active for one in some),
+                0 if size is None else int(size),
                 None if activated is None else float(activated) / 100,
                 hall.kind,
             )
@@ -363,4 +401,4 @@ def _map(seen: Seen, t: i18n.Translate) -> str:
     )
 
 
-routers = [ward_page, part_page, ward_now, ward_csv, figure_page, recompute_figure]
+routers = [ward_page, part_page, ward_now, ward_csv, ledger_heads, figure_page, recompute_figure]

@@ -39,6 +39,13 @@ WHY = {
 _VENDORS = text("SELECT id, name FROM market.vendor WHERE id = ANY(:ids)")
 
 
+WHY_REFUSED = {
+    "notice_forged": N_("Chữ ký không khớp: không phải bên có khóa gửi. Không ghi gì vào sổ."),
+    "notice_stale": N_("Tin quá cũ so với giờ ký: có thể bị phát lại. Không ghi gì vào sổ."),
+    "notice_malformed": N_("Tin không theo mẫu đã thỏa thuận; hỏi bên gửi."),
+}
+
+
 @dataclass(frozen=True)
 class Waiting:
     """One receipt that waits for a person, with why and what to do."""
@@ -89,7 +96,13 @@ async def receipts_page(
         )
         for one in listed
     ]
-    context = {"receipts": shown, "notices": notices, "conflicts": conflicts, "names": names}
+    context = {
+        "why_refused": WHY_REFUSED,
+        "receipts": shown,
+        "notices": notices,
+        "conflicts": conflicts,
+        "names": names,
+    }
     return Template("receipts.html", context=context)
 
 

@@ -3,9 +3,14 @@ import io
 import re
 from dataclasses import replace
 
+import msgspec
 import pytest
 from litestar.testing import AsyncTestClient
 from sqlalchemy import text
+
+import payments
+from market import adoption, clock, periods, published
+from market.adoption import Scope
 
 
 @pytest.fixture
@@ -212,3 +217,51 @@ async def test_an_official_is_no_operator(official, plan):
     answer = await official.get(f"/quan-ly/{plan.halls[0].id}")
 
     assert answer.status_code == 403
+
+
+async def test_a_figure_shows_the_ledgers_seal_and_gives_it_away_to_be_kept(
+    official, ward_id, database_url, database
+):
+    await payments.seal(database_url, now=clock.now())
+
+    page = await official.get(f"/phuong/{ward_id}/so-lieu/B3")
+    kept = await official.get(f"/phuong/{ward_id}/dau-so-cai.json")
+
+    async with database.as_system() as db:
+        heads = await payments.chain_heads(db)
+    assert heads.number > 0
+    assert heads.hash in page.text
+    assert msgspec.json.decode(kept.content, type=payments.ChainHeads) == heads
+    assert (await payments.audit(database_url, heads=heads)).is_clean
+
+
+async def test_days_of_few_vendors_are_left_empty_beside_one_that_covers_them(
+    official, ward_id, database
+):
+    async with database.as_system() as db:
+        unit = Scope("unit", ward_id)
+        period = periods.month_of("administrative", clock.local_day(clock.now())).until(
+            clock.local_day(clock.now())
+        )
+        stalls = await adoption.stalls_of(db, unit, period)
+        told = published.published(stalls, period)
+        series = {
+            hall: await published.days_published(
+                db, ward_id, Scope("hall", hall), period, stalls, told
+            )
+            for hall in told.halls
+            if hall
+        }
+        whole = await published.days_published(db, ward_id, unit, period, stalls, told)
+        raw = {hall: await adoption.days_of(db, Scope("hall", hall), period) for hall in series}
+
+    hidden = 0
+    for index, day in enumerate(whole):
+        away = [one for one in series if sums(series[one][index]) != sums(raw[one][index])]
+        hidden += len(away)
+        assert len(away) != 1 or not day.vendor_count
+    assert hidden
+
+
+def sums(day):
+    return day.cashless_vnd, day.cash_vnd

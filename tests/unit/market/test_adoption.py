@@ -131,19 +131,6 @@ def test_each_step_of_the_funnel_is_a_part_of_the_one_before():
     assert [count for _, count in adoption.funnel(stalls)] == [4, 3, 2, 1]
 
 
-def test_parts_add_up_to_their_figure():
-    stalls = [
-        stall(number, hall_id=UUID(int=1 + number % 2), cashless_count=number, cashless_vnd=number)
-        for number in range(20)
-    ]
-    halls = {UUID(int=1): "Điện Biên", UUID(int=2): "Vườn Hoa"}
-
-    figure = adoption.with_parts(stalls, NOVEMBER, "B3", key=lambda one: one.hall_id, labels=halls)
-
-    assert [part.label for part in figure.parts] == ["Vườn Hoa", "Điện Biên"]
-    assert sum(part.figure.numerator or 0 for part in figure.parts) == figure.numerator
-
-
 def test_the_state_of_a_stall_is_no_code_unused_or_in_use():
     assert stall(1, has_code=False).state == "no_code"
     assert stall(1).state == "unused"
