@@ -8,8 +8,9 @@ hardly read, and all of it ends in time.
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from time import monotonic
 from urllib.parse import urlsplit
 
@@ -21,10 +22,13 @@ from market.webhooks import Answer, WebhookInvalid
 SECONDS_MAX = 15.0
 CONNECT_SECONDS_MAX = 5.0
 RESOLVE_SECONDS_MAX = 5.0
+BODY_SECONDS_MAX = 3.0
 ANSWER_BYTES_MAX = 64_000
 ERROR_CHARACTERS_MAX = 300
 USER_AGENT = "Cho-4.0-Webhooks/1"
 NAT64 = IPv6Network("64:ff9b::/96")
+PROTOCOL = IPv4Network("192.0.0.0/24")
+"""Of the network itself, by RFC 6890; a cloud keeps its metadata at 192.0.0.192."""
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
@@ -63,7 +67,7 @@ async def send(
             )
         asked = webhooks.retry_after(status, header, now)
         error = "" if 200 <= status < 300 else f"answered {status}"
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as failed:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, ValueError) as failed:
         status, error = None, f"{type(failed).__name__}: {failed}"
     except (AddressRefused, WebhookInvalid) as refused:
         status, error = None, str(refused)
@@ -108,12 +112,17 @@ async def _post(
 
 
 async def _read_a_little(answer: httpx.Response) -> None:
-    """Enough that an honest server is done; what says more is cut off."""
+    """Enough that an honest server is done; what says more, or says it slowly, is cut off.
+
+    The status has come: however the rest ends, it is the answer.
+    """
     size = 0
-    async for chunk in answer.aiter_raw():
-        size += len(chunk)
-        if size > ANSWER_BYTES_MAX:
-            return
+    with suppress(httpx.HTTPError, TimeoutError):
+        async with asyncio.timeout(BODY_SECONDS_MAX):
+            async for chunk in answer.aiter_raw():
+                size += len(chunk)
+                if size > ANSWER_BYTES_MAX:
+                    return
 
 
 async def addresses(host: str, port: int) -> list[str]:
@@ -147,6 +156,10 @@ def is_public(address: str) -> bool:
         inner = _inner(found)
         if inner is not None:
             return is_public(str(inner))
+        if found.is_site_local:  # deprecated, and routed in some houses still
+            return False
+    elif found in PROTOCOL:
+        return False
     return found.is_global and not found.is_multicast and not found.is_reserved
 
 

@@ -196,7 +196,7 @@ def retry_after(status: int, header: str, now: datetime) -> timedelta | None:
     else:
         try:
             at = parsedate_to_datetime(asked)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
     return min(max(wait, timedelta(0)), RETRY_AFTER_MAX)
@@ -217,6 +217,7 @@ def check_url(url: str, *, allow_private: bool) -> None:
     try:
         parts = urlsplit(url)
         port = parts.port
+        (parts.hostname or "").encode("idna")  # what the name is looked up by
     except ValueError:
         raise WebhookInvalid("url", "it is not an address") from None
     if parts.scheme != "https" and not (allow_private and parts.scheme == "http"):

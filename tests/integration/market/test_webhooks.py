@@ -358,6 +358,59 @@ async def test_an_endless_answer_is_cut_off(integrator, clock):
     assert answer.is_taken
 
 
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nsl", 200),
+        (b"HTTP/1.1 204 X\r\ntransfer-encoding: chunked\r\n\r\nZZ\r\n", 204),
+        (b"HTTP/1.1 429 X\r\nretry-after: Fri, 31 Dec 9999999999999999999 00:00:00 GMT\r\n\r\n", 429),
+        (b"SSH-2.0 nobody\r\n", None),
+        (b"HTTP/1.1 200 OK\r\nx: " + b"a" * 200_000, None),
+    ],
+    ids=["slow body", "broken body", "impossible wait", "not HTTP", "endless header"],
+)  # fmt: skip
+async def test_whatever_a_receiver_says_the_try_has_an_answer(clock, monkeypatch, said, status):
+    monkeypatch.setattr(webhook_sending, "BODY_SECONDS_MAX", 0.2)
+    monkeypatch.setattr(webhook_sending, "SECONDS_MAX", 5.0)
+    done = asyncio.Event()
+
+    async def hostile(reader, writer):
+        await reader.readuntil(b"{}")
+        writer.write(said)
+        await writer.drain()
+        if status == 200:
+            await done.wait()
+        writer.close()
+
+    server = await asyncio.start_server(hostile, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, webhook_sending.client() as http:
+        answer = await webhook_sending.send(
+            http, f"http://127.0.0.1:{port}/", {}, "{}", allow_private=True, now=clock()
+        )
+        done.set()
+
+    assert (answer.status, answer.retry_after) == (status, None)
+
+
+async def test_a_name_that_cannot_be_looked_up_is_an_answer_and_costs_no_other_endpoint(clock):
+    async def refuses(host, port):
+        raise UnicodeError("label empty or too long")
+
+    async with webhook_sending.client() as http:
+        answer = await webhook_sending.send(
+            http,
+            "https://shop.example/",
+            {},
+            "{}",
+            allow_private=False,
+            now=clock(),
+            resolve=refuses,
+        )
+
+    assert (answer.status, answer.error) == (None, "UnicodeError: label empty or too long")
+
+
 async def test_two_workers_never_make_the_same_try(integrator, endpoint_of, happens, context):
     await endpoint_of(integrator.url)
     for _ in range(10):

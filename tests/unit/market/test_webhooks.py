@@ -91,7 +91,8 @@ def test_the_published_example_of_the_standard_signs_to_the_same_value(message):
      "100.64.0.1", "0.0.0.0", "255.255.255.255", "224.0.0.1", "198.18.0.1", "240.0.0.1",  # noqa: S104 - refused
      "192.0.2.1", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1",
      "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
-     "2002:7f00:1::", "2002:a9fe:a9fe::1", "2001:db8::1", "not an address"],
+     "2002:7f00:1::", "2002:a9fe:a9fe::1", "2001:db8::1", "192.0.0.8", "192.0.0.192", "fec0::1",
+     "::127.0.0.1", "not an address"],
 )  # fmt: skip
 def test_addresses_that_are_not_on_the_open_internet_are_refused(address):
     assert not webhook_sending.is_public(address)
@@ -114,7 +115,7 @@ def test_one_private_address_spoils_a_name_that_has_public_ones_too():
     ["http://example.com/", "ftp://example.com/", "https://", "https:///x", "//example.com",
      "https://user:pass@example.com/", "https://example.com/#a", "https://example.com:0/",
      "https://example.com:99999/", "https://exa mple.com/", "https://ví-dụ.vn/", "file:///etc/passwd",
-     "https://example.com/\n", "https://" + "a" * 500 + ".com/", "javascript:alert(1)", ""],
+     "https://a..example.com/", "https://" + "a" * 64 + ".com/", "https://example.com/\n", "https://" + "a" * 500 + ".com/", "javascript:alert(1)", ""],
 )  # fmt: skip
 def test_addresses_that_cannot_be_are_refused(url):
     with pytest.raises(webhooks.WebhookInvalid):
@@ -141,6 +142,8 @@ def test_an_endpoint_is_parked_by_many_failures_over_a_long_time_only():
         (503, "Tue, 23 Nov 2027 03:00:00 GMT", 6 * 3_600),
         (503, "", None),
         (503, "soon", None),
+        (503, "Fri, 31 Dec 99999999999999999999 00:00:00 GMT", None),
+        (503, "Fri, 31 Dec 9999 23:59:59 -2359", 6 * 3_600),
         (503, "-5", None),
         (500, "120", None),
         (200, "120", None),
