@@ -137,9 +137,8 @@ async def return_stock(
             db.add(row)
             await db.flush()
             if had_left:
-                await listings.move_stock(
-                    db, row.owner_id, row.product_id, row.quantity, "returned", now=now, by=by
-                )
+                back = {row.product_id: row.quantity}
+                await listings.move_stock(db, back, "returned", now=now, by=by)
 
 
 async def take_back(
@@ -151,9 +150,8 @@ async def take_back(
             row.state, row.return_id, row.changed_at = "sold", None, now
             db.add(row)
             await db.flush()
-            await listings.move_stock(
-                db, row.owner_id, row.product_id, -row.quantity, "not_returned", now=now, by=by
-            )
+            gone = {row.product_id: -row.quantity}
+            await listings.move_stock(db, gone, "not_returned", now=now, by=by)
 
 
 # ── Inside ──────────────────────────────────────────────────────────────────────────────────────

@@ -1,15 +1,17 @@
 """List, change and withdraw goods: every change a revision, and word for every channel, at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import bindparam
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
 from catalog import channels
 from catalog.connector import Change
@@ -71,13 +73,7 @@ async def put_new_products(
     stored = [product for product in wanted if product.id in created]
     if not stored:
         return []
-    await db.exec(
-        insert(RevisionRow).values([_revision(product, "put", now, by) for product in stored])
-    )
-    owners = await channels.owners_joined(db, {product.owner_id for product in stored})
-    for product in stored:
-        if product.owner_id in owners:
-            await channels.tell(db, product, Change.CONTENT, now=now)
+    await _tell_revisions(db, stored, "put", Change.CONTENT, now, by)
     return stored
 
 
@@ -135,25 +131,32 @@ async def set_stock(
 
 async def move_stock(
     db: AsyncSession,
-    owner_id: UUID,
-    product_id: UUID,
-    more: Decimal,
+    more: Mapping[UUID, Decimal],
     operation: str,
     *,
     now: datetime,
     by: UUID | None = None,
 ) -> None:
-    """There is so much more, or less, of counted goods, never below none; the channels are told.
-
-    Raises: UnknownProduct.
-    """
-    stored = await _locked(db, owner_id, product_id)
-    if stored.stock_qty is None:
+    """There is so much more, or less, of counted goods, never below none; the channels are told."""
+    if not more:
         return
-    left = max(Decimal(0), stored.stock_qty + more)
-    if left != stored.stock_qty:
-        wanted = replace(stored, stock_qty=left)
-        await _change(db, wanted, operation, Change.STOCK, now, by)
+    asked = select(ProductRow).where(
+        col(ProductRow.id).in_(list(more)), col(ProductRow.stock_qty).is_not(None)
+    )
+    moved = []
+    for stored in await _fresh(db, asked):
+        assert stored.stock_qty is not None
+        left = max(Decimal(0), stored.stock_qty + more[stored.id])
+        if left != stored.stock_qty:
+            moved.append(next_version(replace(stored, stock_qty=left)))
+    if not moved:
+        return
+    connection = await db.connection()
+    await connection.execute(
+        update(ProductRow).where(col(ProductRow.id) == bindparam("key")),
+        [values_of(product, now) | {"key": product.id} for product in moved],
+    )
+    await _tell_revisions(db, moved, operation, Change.STOCK, now, by)
 
 
 async def archive(
@@ -214,12 +217,20 @@ async def _create(
 
 async def _locked(db: AsyncSession, owner_id: UUID, product_id: UUID) -> Product:
     asked = select(ProductRow).where(ProductRow.id == product_id, ProductRow.owner_id == owner_id)
-    # Not against those who only refer to the goods: no key of theirs ever changes.
-    fresh = asked.with_for_update(key_share=True).execution_options(populate_existing=True)
-    row = (await db.exec(fresh)).one_or_none()
-    if row is None:
+    found = await _fresh(db, asked)
+    if not found:
         raise UnknownProduct(product_id)
-    return product_of(row)
+    return found[0]
+
+
+async def _fresh(db: AsyncSession, asked: SelectOfScalar[ProductRow]) -> list[Product]:
+    """The goods as they are now, locked, lowest id first.
+
+    Not against those who only refer to the goods: no key of theirs ever changes.
+    """
+    locked = asked.order_by(col(ProductRow.id)).with_for_update(key_share=True)
+    rows = await db.exec(locked.execution_options(populate_existing=True))
+    return [product_of(row) for row in rows]
 
 
 async def _change(
@@ -240,6 +251,24 @@ async def _change(
     await _write_revision(db, product, operation, now, by)
     await channels.tell(db, product, change, now=now)
     return product
+
+
+async def _tell_revisions(
+    db: AsyncSession,
+    stored: Sequence[Product],
+    operation: str,
+    change: Change,
+    now: datetime,
+    by: UUID | None,
+) -> None:
+    """Many goods of a new version: their revisions, and word for every channel."""
+    await db.exec(
+        insert(RevisionRow).values([_revision(product, operation, now, by) for product in stored])
+    )
+    owners = await channels.owners_joined(db, {product.owner_id for product in stored})
+    for product in stored:
+        if product.owner_id in owners:
+            await channels.tell(db, product, change, now=now)
 
 
 async def _write_revision(

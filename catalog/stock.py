@@ -42,40 +42,24 @@ async def hold_stock(
     `as_far_as_there`: for goods that were handed over already; what is missing is not held.
     Raises: OutOfStock for the first goods of which less is free.
     """
-    asked = (
-        select(ProductRow)
-        .where(
-            col(ProductRow.id).in_(list(wanted)),
-            ProductRow.owner_id == owner_id,
-            col(ProductRow.stock_qty).is_not(None),
-        )
-        .order_by(col(ProductRow.id))
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    rows = (await db.exec(asked)).all()
+    connection = await db.connection()
+    asked = {"ids": list(wanted), "owner_id": owner_id}
+    rows = (await connection.execute(_LOCK_GOODS, asked)).all()
     if not rows:
         return
     held = await _held(db, [row.id for row in rows])
+    taken: dict[UUID, Decimal] = {}
     for row in rows:
-        assert row.stock_qty is not None
         free = max(Decimal(0), row.stock_qty - held.get(row.id, Decimal(0)))
         quantity = wanted[row.id].quantize(THOUSANDTH)
         if quantity > free and not as_far_as_there:
             raise OutOfStock(row.id, row.name_vi, wanted=quantity, left=free)
         if min(quantity, free) > 0:
-            db.add(
-                StockHoldRow(
-                    subject_id=subject_id,
-                    product_id=row.id,
-                    owner_id=owner_id,
-                    quantity=min(quantity, free),
-                    state="held",
-                    until=until,
-                    changed_at=now,
-                )
-            )
-    await db.flush()
+            taken[row.id] = min(quantity, free)
+    if taken:
+        common = {"subject_id": subject_id, "owner_id": owner_id, "until": until, "now": now}
+        goods = {"ids": list(taken), "quantities": list(taken.values())}
+        await connection.execute(_HOLD, common | goods)
 
 
 async def pay_stock(db: AsyncSession, subject_id: UUID, *, now: datetime) -> bool:
@@ -88,34 +72,30 @@ async def pay_stock(db: AsyncSession, subject_id: UUID, *, now: datetime) -> boo
     for row in rows:
         if row.state == "released":
             await _check_free(db, row)
-    await _put(db, rows, "paid", now)
+    if rows:
+        await _move(db, [subject_id], ["held", "released"], "paid", now)
     return bool(rows)
 
 
-async def sell_stock(db: AsyncSession, subject_id: UUID, *, now: datetime) -> bool:
-    """What the subject has paid leaves the shelf, and the channels are told. Repeatable."""
-    rows = await holds_of(db, subject_id, "paid")
-    await _put(db, rows, "sold", now)
-    for row in rows:
-        await listings.move_stock(db, row.owner_id, row.product_id, -row.quantity, "sold", now=now)
-    return bool(rows)
+async def sell_stock(db: AsyncSession, *subject_ids: UUID, now: datetime) -> bool:
+    """What the subjects have paid leaves the shelf, and the channels are told. Repeatable."""
+    moved = await _move(db, subject_ids, ["paid"], "sold", now)
+    await listings.move_stock(db, _sums(moved, -1), "sold", now=now)
+    return bool(moved)
 
 
 async def release_stock(
-    db: AsyncSession, subject_id: UUID, *, now: datetime, paid_too: bool = False
+    db: AsyncSession, *subject_ids: UUID, now: datetime, paid_too: bool = False
 ) -> bool:
-    """What the subject holds is free again; whether there was any.
+    """What the subjects hold is free again; whether there was any.
 
     `paid_too`: what was paid, or left the shelf, is back as well: the sale was none after all.
     """
-    rows = await holds_of(db, subject_id, "held", *(("paid", "sold") if paid_too else ()))
-    back = [row for row in rows if row.state == "sold"]
-    await _put(db, rows, "released", now)
-    for row in back:
-        await listings.move_stock(
-            db, row.owner_id, row.product_id, row.quantity, "not_sold", now=now
-        )
-    return bool(rows)
+    states = ["held", "paid", "sold"] if paid_too else ["held"]
+    moved = await _move(db, subject_ids, states, "released", now)
+    back = [one for one in moved if one.state == "sold"]
+    await listings.move_stock(db, _sums(back, 1), "not_sold", now=now)
+    return bool(moved)
 
 
 async def free_stock(db: AsyncSession, product_ids: Iterable[UUID]) -> dict[UUID, Decimal]:
@@ -166,13 +146,6 @@ async def _subjects(db: AsyncSession, condition: Any, order: Any, limit: int) ->
     return list(rows.all())
 
 
-async def _put(db: AsyncSession, rows: Sequence[StockHoldRow], state: str, now: datetime) -> None:
-    for row in rows:
-        row.state, row.changed_at = state, now
-        db.add(row)
-    await db.flush()
-
-
 async def holds_of(db: AsyncSession, subject_id: UUID, *states: str) -> Sequence[StockHoldRow]:
     """What a subject holds in these states; locked, lowest goods first."""
     rows = await db.exec(
@@ -185,34 +158,69 @@ async def holds_of(db: AsyncSession, subject_id: UUID, *states: str) -> Sequence
     return rows.all()
 
 
+async def _move(
+    db: AsyncSession, subject_ids: Sequence[UUID], states: list[str], state: str, now: datetime
+) -> Sequence[Any]:
+    """What the subjects have in these states is in another; each hold as it was before."""
+    connection = await db.connection()
+    asked = {"subjects": list(subject_ids), "states": states, "state": state, "now": now}
+    return (await connection.execute(_MOVE, asked)).all()
+
+
+def _sums(moved: Sequence[Any], sign: int) -> dict[UUID, Decimal]:
+    """By goods, how many more there are."""
+    more: dict[UUID, Decimal] = {}
+    for one in moved:
+        more[one.product_id] = more.get(one.product_id, Decimal(0)) + sign * one.quantity
+    return more
+
+
 async def _held(db: AsyncSession, product_ids: Iterable[UUID]) -> dict[UUID, Decimal]:
     """Read in a statement of its own, after the goods were locked, so that nothing is missed."""
-    rows = await db.exec(
-        select(StockHoldRow.product_id, func.sum(StockHoldRow.quantity))
-        .where(
-            col(StockHoldRow.product_id).in_(list(product_ids)),
-            col(StockHoldRow.state).in_(("held", "paid")),
-        )
-        .group_by(col(StockHoldRow.product_id))
-    )
-    return {product_id: Decimal(quantity) for product_id, quantity in rows}
+    connection = await db.connection()
+    rows = await connection.execute(_HELD, {"ids": list(product_ids)})
+    return {row.product_id: Decimal(row.quantity) for row in rows}
 
 
 async def _check_free(db: AsyncSession, hold: StockHoldRow) -> None:
-    row = await db.get_one(
-        ProductRow,
-        hold.product_id,
-        with_for_update={"key_share": True},
-        populate_existing=True,
-    )
-    if row.stock_qty is None:
-        return
-    held = await _held(db, [row.id])
-    left = max(Decimal(0), row.stock_qty - held.get(row.id, Decimal(0)))
-    if hold.quantity > left:
-        raise OutOfStock(row.id, row.name_vi, wanted=hold.quantity, left=left)
+    connection = await db.connection()
+    asked = {"ids": [hold.product_id], "owner_id": hold.owner_id}
+    for row in (await connection.execute(_LOCK_GOODS, asked)).all():
+        held = await _held(db, [row.id])
+        left = max(Decimal(0), row.stock_qty - held.get(row.id, Decimal(0)))
+        if hold.quantity > left:
+            raise OutOfStock(row.id, row.name_vi, wanted=hold.quantity, left=left)
 
 
+# Lowest goods first. Not against those who only refer to the goods: no key of theirs ever changes.
+_LOCK_GOODS = text("""
+SELECT id, name_vi, stock_qty FROM catalog.product
+WHERE id = ANY(:ids) AND owner_id = :owner_id AND stock_qty IS NOT NULL
+ORDER BY id FOR NO KEY UPDATE
+""")
+_HELD = text("""
+SELECT product_id, sum(quantity) AS quantity FROM catalog.stock_hold
+WHERE product_id = ANY(:ids) AND state IN ('held', 'paid')
+GROUP BY product_id
+""")
+_HOLD = text("""
+INSERT INTO catalog.stock_hold
+    (subject_id, product_id, owner_id, quantity, state, until, changed_at)
+SELECT CAST(:subject_id AS uuid), x.product_id, CAST(:owner_id AS uuid), x.quantity, 'held',
+       CAST(:until AS timestamptz), CAST(:now AS timestamptz)
+FROM unnest(CAST(:ids AS uuid[]), CAST(:quantities AS numeric[])) AS x (product_id, quantity)
+""")
+# Lowest subject first, of each its lowest goods: nobody waits for another in a circle.
+_MOVE = text("""
+WITH found AS MATERIALIZED (
+    SELECT subject_id, product_id, owner_id, quantity, state FROM catalog.stock_hold
+    WHERE subject_id = ANY(:subjects) AND state = ANY(:states)
+    ORDER BY subject_id, product_id FOR UPDATE
+)
+UPDATE catalog.stock_hold h SET state = :state, changed_at = :now FROM found
+WHERE h.subject_id = found.subject_id AND h.product_id = found.product_id
+RETURNING found.*
+""")
 _HOLDING = text(
     "SELECT DISTINCT subject_id FROM catalog.stock_hold WHERE subject_id = ANY (:subjects)"
 )

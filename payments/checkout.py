@@ -23,6 +23,7 @@ from payments.errors import (
     PaymentUnknown,
     StandIdReused,
 )
+from payments.ledger.items import Fact
 from payments.payment import (
     AMOUNT_VND_MAX,
     AMOUNT_VND_MIN,
@@ -56,25 +57,23 @@ async def open_payment(db: AsyncSession, command: OpenPayment, *, now: datetime)
         db, command.code, command.owner_id, "payment", command.id, command.place_id, now
     ):
         return await _opened_meanwhile(db, command)
-    await db.exec(
-        insert(PaymentRow).values(
-            id=command.id,
-            owner_id=command.owner_id,
-            place_id=command.place_id,
-            payee_id=command.payee_id,
-            amount_vnd=command.amount_vnd,
-            received_vnd=0,
-            method=command.method,
-            purpose=command.purpose,
-            code=command.code,
-            state=PaymentState.OPEN.value,
-            opened_at=now,
-            expires_at=command.expires_at,
-        )
+    row = PaymentRow(
+        id=command.id,
+        owner_id=command.owner_id,
+        place_id=command.place_id,
+        payee_id=command.payee_id,
+        amount_vnd=command.amount_vnd,
+        received_vnd=0,
+        method=command.method,
+        purpose=command.purpose,
+        code=command.code,
+        state=PaymentState.OPEN.value,
+        opened_at=now,
+        expires_at=command.expires_at,
     )
-    opened = await payment(db, command.id)
-    assert opened is not None
-    return opened
+    db.add(row)
+    await db.flush()
+    return _payment(row)
 
 
 async def cancel_payment(db: AsyncSession, payment_id: UUID, *, now: datetime) -> Payment:
@@ -87,7 +86,8 @@ async def cancel_payment(db: AsyncSession, payment_id: UUID, *, now: datetime) -
         return _payment(row)
     if row.state not in WAITING:
         raise PaymentNotOpen(payment_id, row.state)
-    return await _end(db, row, PaymentState.CANCELLED, now)
+    (ended,) = await _end(db, [row], PaymentState.CANCELLED, now)
+    return ended
 
 
 async def expire_payments(
@@ -110,7 +110,7 @@ async def expire_payments(
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
     )
-    return [await _end(db, row, PaymentState.EXPIRED, now) for row in rows.all()]
+    return await _end(db, rows.all(), PaymentState.EXPIRED, now)
 
 
 async def payment(db: AsyncSession, payment_id: UUID) -> Payment | None:
@@ -266,12 +266,21 @@ async def _locked(db: AsyncSession, payment_id: UUID) -> PaymentRow:
     return row
 
 
-async def _end(db: AsyncSession, row: PaymentRow, state: PaymentState, now: datetime) -> Payment:
-    row.state = state.value
-    row.ended_at = now
-    db.add(row)
+async def _end(
+    db: AsyncSession, rows: Sequence[PaymentRow], state: PaymentState, now: datetime
+) -> list[Payment]:
+    for row in rows:
+        row.state = state.value
+        row.ended_at = now
+        db.add(row)
     await db.flush()
-    data: dict[str, Any] = {
+    told = [Fact(f"payment.{state}", row.owner_id, row.id, _data(row), now) for row in rows]
+    await events.append_all(db, told)
+    return [_payment(row) for row in rows]
+
+
+def _data(row: PaymentRow) -> dict[str, Any]:
+    return {
         "payment_id": str(row.id),
         "owner_id": str(row.owner_id),
         "place_id": None if row.place_id is None else str(row.place_id),
@@ -279,8 +288,6 @@ async def _end(db: AsyncSession, row: PaymentRow, state: PaymentState, now: date
         "received_vnd": row.received_vnd,
         "purpose": row.purpose,
     }
-    await events.append(db, f"payment.{state}", row.owner_id, row.id, data, now)
-    return _payment(row)
 
 
 def _same(known: Payment, command: OpenPayment) -> Payment:

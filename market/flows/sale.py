@@ -45,6 +45,10 @@ HANDED_OVER_AFTER = timedelta(minutes=1)
 CASH_HELD_FOR = timedelta(days=1)
 HELD_TOO_LONG = timedelta(minutes=10)
 """After its deadline; then the sale itself is looked at."""
+SOLD_AT_ONCE_MAX = 50
+"""Sales whose goods leave the shelf in one transaction: long enough to share it, short for a till
+that waits for the same goods.
+"""
 SOLD = {"settled", "over", "cash"}
 """Outcomes by which a sale is paid."""
 STOCK_JOB = "settle_stock"
@@ -70,12 +74,27 @@ async def open_sale(
     if stall.vendor_id is None or stall.status != "active":
         raise StallNotSelling(stall.id)
     row = new_row(command, stall.vendor_id, sold_by, now)
+    try:
+        await _hold_goods(db, row, command, now)
+    except catalog.OutOfStock:
+        known = await sales.sale(db, command.sale_id)  # it may be this very sale that has them
+        if known is None:
+            raise
+        return _same(known, command)
+    if command.method != "cash":
+        await _ask_for_payment(db, row, command.method, now)
     db.add(row)
     await db.flush()
+    _add_lines(db, command)
+    await db.flush()
+    return row
+
+
+def _add_lines(db: AsyncSession, command: OpenSale) -> None:
     for index, line in enumerate(command.lines):
         db.add(
             SaleLineRow(
-                sale_id=row.id,
+                sale_id=command.sale_id,
                 line_index=index,
                 product_id=line.product_id,
                 name=line.name,
@@ -85,11 +104,6 @@ async def open_sale(
                 amount_vnd=line.amount_vnd,
             )
         )
-    await _hold_goods(db, row, command, now)
-    if command.method != "cash":
-        await _ask_for_payment(db, row, command.method, now)
-    await db.flush()
-    return row
 
 
 def new_row(command: OpenSale, vendor_id: UUID, sold_by: UUID | None, now: datetime) -> SaleRow:
@@ -258,9 +272,10 @@ async def goods_paid(db: AsyncSession, events: Sequence[Event], now: datetime) -
         await outbox.enqueue_tick(db, STOCK_JOB, now)
 
 
-async def goods_freed(db: AsyncSession, event: Event, now: datetime) -> None:
-    """Reaction to `payment.expired` and `payment.cancelled`: what the sale held is free again."""
-    await catalog.release_stock(db, UUID(event.data["payment_id"]), now=now)
+@Together
+async def goods_freed(db: AsyncSession, events: Sequence[Event], now: datetime) -> None:
+    """Reaction to `payment.expired` and `payment.cancelled`: what the sales held is free again."""
+    await catalog.release_stock(db, *(UUID(one.data["payment_id"]) for one in events), now=now)
 
 
 async def settle_stock(context: Context, _: dict[str, Any]) -> None:
@@ -269,9 +284,9 @@ async def settle_stock(context: Context, _: dict[str, Any]) -> None:
     async with context.database.as_system() as db:
         done = await catalog.paid(db)
         left = await catalog.overdue(db, before=now - HELD_TOO_LONG)
-    for sale_id in done:
+    for first in range(0, len(done), SOLD_AT_ONCE_MAX):
         async with context.database.as_system() as db:
-            await catalog.sell_stock(db, sale_id, now=now)
+            await catalog.sell_stock(db, *done[first : first + SOLD_AT_ONCE_MAX], now=now)
     for sale_id in left:
         async with context.database.as_system() as db:
             row = await sales.sale(db, sale_id, lock=True)

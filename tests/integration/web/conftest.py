@@ -1,5 +1,6 @@
 """A small market behind the real application: one hall, stalls, a vendor with a verified account."""
 
+import asyncio
 import json
 import os
 import secrets
@@ -18,6 +19,7 @@ from uuid import UUID
 import dramatiq
 import httpx
 import pytest
+import uvloop
 from dramatiq.brokers.stub import StubBroker
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
@@ -44,6 +46,11 @@ from payments.gateways import sepay
 SEPAY_SECRET = "whsec_test"
 ACCOUNT_NO = "9990001112223"
 OPENED = date(2026, 1, 1)
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that the web, the worker and the relay run on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @dataclass
