@@ -20,8 +20,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from catalog import listings
-from catalog.errors import OutOfStock
-from catalog.product import THOUSANDTH
+from catalog.baskets import Goods, Shelf
 from catalog.tables import ProductRow, StockHoldRow
 
 SUBJECTS_MAX = 500
@@ -47,15 +46,8 @@ async def hold_stock(
     rows = (await connection.execute(_LOCK_GOODS, asked)).all()
     if not rows:
         return
-    held = await _held(db, [row.id for row in rows])
-    taken: dict[UUID, Decimal] = {}
-    for row in rows:
-        free = max(Decimal(0), row.stock_qty - held.get(row.id, Decimal(0)))
-        quantity = wanted[row.id].quantize(THOUSANDTH)
-        if quantity > free and not as_far_as_there:
-            raise OutOfStock(row.id, row.name_vi, wanted=quantity, left=free)
-        if min(quantity, free) > 0:
-            taken[row.id] = min(quantity, free)
+    shelf = Shelf([Goods(*row) for row in rows], await _held(db, [row.id for row in rows]))
+    taken = shelf.take(owner_id, wanted, as_far_as_there=as_far_as_there)
     if taken:
         common = {"subject_id": subject_id, "owner_id": owner_id, "until": until, "now": now}
         goods = {"ids": list(taken), "quantities": list(taken.values())}
@@ -185,16 +177,14 @@ async def _held(db: AsyncSession, product_ids: Iterable[UUID]) -> dict[UUID, Dec
 async def _check_free(db: AsyncSession, hold: StockHoldRow) -> None:
     connection = await db.connection()
     asked = {"ids": [hold.product_id], "owner_id": hold.owner_id}
-    for row in (await connection.execute(_LOCK_GOODS, asked)).all():
-        held = await _held(db, [row.id])
-        left = max(Decimal(0), row.stock_qty - held.get(row.id, Decimal(0)))
-        if hold.quantity > left:
-            raise OutOfStock(row.id, row.name_vi, wanted=hold.quantity, left=left)
+    rows = (await connection.execute(_LOCK_GOODS, asked)).all()
+    shelf = Shelf([Goods(*row) for row in rows], await _held(db, [hold.product_id]))
+    shelf.take(hold.owner_id, {hold.product_id: hold.quantity})
 
 
-# Lowest goods first. Not against those who only refer to the goods: no key of theirs ever changes.
+# As `baskets.LOCK`, `baskets.HELD` and `baskets.HOLD`, of one basket.
 _LOCK_GOODS = text("""
-SELECT id, name_vi, stock_qty FROM catalog.product
+SELECT id, owner_id, name_vi, stock_qty FROM catalog.product
 WHERE id = ANY(:ids) AND owner_id = :owner_id AND stock_qty IS NOT NULL
 ORDER BY id FOR NO KEY UPDATE
 """)

@@ -42,6 +42,7 @@ CITY = "THANH HOA"
 CODE_TRIES_MAX = 5
 HANDED_OVER_AFTER = timedelta(minutes=1)
 """Cash that was taken so long before we hear of it: the goods have gone, whatever we counted."""
+HELD_FOR = OPEN_FOR + EXPIRY_GRACE
 CASH_HELD_FOR = timedelta(days=1)
 HELD_TOO_LONG = timedelta(minutes=10)
 """After its deadline; then the sale itself is looked at."""
@@ -124,11 +125,7 @@ def new_row(command: OpenSale, vendor_id: UUID, sold_by: UUID | None, now: datet
 
 async def _hold_goods(db: AsyncSession, row: SaleRow, command: OpenSale, now: datetime) -> None:
     """The counted goods of the basket are nobody else's from now on."""
-    quantities: dict[UUID, Decimal] = {}
-    for line in command.lines:
-        if line.product_id is not None:
-            before = quantities.get(line.product_id, Decimal(0))
-            quantities[line.product_id] = before + line.quantity
+    quantities = goods_of(command)
     if not quantities:
         return
     is_cash = command.method == "cash"
@@ -137,10 +134,20 @@ async def _hold_goods(db: AsyncSession, row: SaleRow, command: OpenSale, now: da
         row.id,
         row.vendor_id,
         quantities,
-        until=now + (CASH_HELD_FOR if is_cash else OPEN_FOR + EXPIRY_GRACE),
+        until=now + (CASH_HELD_FOR if is_cash else HELD_FOR),
         now=now,
         as_far_as_there=is_cash and row.sold_at < now - HANDED_OVER_AFTER,
     )
+
+
+def goods_of(command: OpenSale) -> dict[UUID, Decimal]:
+    """How much of which goods is in the basket."""
+    quantities: dict[UUID, Decimal] = {}
+    for line in command.lines:
+        if line.product_id is not None:
+            before = quantities.get(line.product_id, Decimal(0))
+            quantities[line.product_id] = before + line.quantity
+    return quantities
 
 
 def _same(known: SaleRow, command: OpenSale) -> SaleRow:

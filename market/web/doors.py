@@ -17,6 +17,7 @@ from litestar.enums import ScopeType
 from litestar.middleware.csrf import CSRF_SECRET_LENGTH, generate_csrf_hash
 from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive, Scope, Send
 
+import catalog
 from market import clock, sales
 from market.errors import MarketError, NotFound
 from market.web import auth, confirmations, hooks
@@ -121,7 +122,7 @@ async def _sale(state: Any, scope: Scope, receive: Receive) -> _Taken:
         return None, again
     try:
         return await _opened(state, UUID(found[1]), dict(scope["headers"]), body), again
-    except (MarketError, msgspec.MsgspecError, UnicodeError):
+    except (MarketError, catalog.OutOfStock, msgspec.MsgspecError, UnicodeError):
         return None, again
     except Exception:  # the database is away, or something unforeseen: the router says so
         log.warning("a sale is left to the router", exc_info=True)

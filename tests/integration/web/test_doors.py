@@ -2,10 +2,12 @@
 
 import asyncio
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import text
 
+import catalog
 from market import clock, ids, sessions
 from market.flows.quick_sale import QuickSales
 from market.web import doors, hooks
@@ -41,6 +43,27 @@ def taken(monkeypatch):
 
     monkeypatch.setattr(doors, "send_reply", counted)
     return sent
+
+
+@pytest.fixture
+def goods(database, world):
+    """The line of a basket with one of goods of which so many are left."""
+
+    async def line(*, left):
+        product_id = ids.new()
+        product = catalog.Product(
+            id=product_id, owner_id=world.vendor_id, sku=catalog.sku_of(product_id),
+            name_vi="Cá chép", category="thuy-san", unit="con", price_vnd=45_000,
+            stock_qty=Decimal(left),
+        )  # fmt: skip
+        async with database.as_system() as db:
+            await catalog.put_product(db, product, now=clock.now())
+        return {
+            "name": "Cá chép", "unit": "con", "unit_price_vnd": 45_000, "amount_vnd": 45_000,
+            "product_id": str(product_id),
+        }  # fmt: skip
+
+    return line
 
 
 def sale(**more):
@@ -110,14 +133,34 @@ async def test_what_is_no_json_is_refused_as_by_the_router(vendor, world, router
     assert all(status >= 400 for status, _, _ in first)
 
 
-async def test_a_basket_and_cash_go_through_the_router(vendor, world, taken):
-    path = f"/api/stalls/{world.stall_id}/sales"
-    line = {"name": "Rau", "quantity": "1", "unit_price_vnd": 45_000, "amount_vnd": 45_000}
+async def test_cash_goes_through_the_router(vendor, world, taken):
+    answer = await vendor.post(f"/api/stalls/{world.stall_id}/sales", json=sale(method="cash"))
 
-    basket = await vendor.post(path, json=sale(lines=[line]))
-    cash = await vendor.post(path, json=sale(method="cash"))
+    assert (answer.status_code, taken) == (201, [])
 
-    assert (basket.status_code, cash.status_code, taken) == (201, 201, [])
+
+async def test_a_basket_is_answered_as_by_the_router(vendor, world, taken, router_only, goods):
+    path, lines = f"/api/stalls/{world.stall_id}/sales", [await goods(left=2)]
+
+    by_door = await vendor.post(path, json=sale(lines=lines))
+    assert len(taken) == 1
+    router_only()
+    by_router = await vendor.post(path, json=sale(lines=lines))
+
+    assert by_door.status_code == 201
+    assert alike(by_door) == alike(by_router)
+
+
+async def test_who_comes_too_late_for_the_last_one_is_told_so_by_the_router(
+    vendor, world, taken, goods
+):
+    path, lines = f"/api/stalls/{world.stall_id}/sales", [await goods(left=1)]
+
+    answers = [await vendor.post(path, json=sale(lines=lines)) for _ in range(2)]
+
+    assert [one.status_code for one in answers] == [201, 409]
+    assert answers[1].json()["code"] == "out_of_stock"
+    assert len(taken) == 1
 
 
 async def test_the_same_sale_told_again_is_the_same_and_told_otherwise_is_refused(vendor, world):
