@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from einvoice import instruments, rules
+from einvoice import list_tables as list_tables
 from einvoice.books.sheet import Column, Kind, Sheet, Table
 from einvoice.correcting import CORRECTED_AS, note_on
 from einvoice.errors import FieldInvalid, TotalsWrong

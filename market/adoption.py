@@ -276,7 +276,11 @@ WITH taken AS (
     WHERE {where} = :id AND t.hour >= :start AND t.hour < :end AND t.sale_count > 0
     GROUP BY t.stall_id
 ), given_back AS (
-    SELECT r.stall_id, sum(r.refund_vnd) AS refund_vnd, sum(r.reversed_count) AS reversed_count
+    SELECT r.stall_id,
+           sum(r.refund_vnd) FILTER (WHERE r.method <> 'cash') AS refund_vnd,
+           sum(r.reversed_count) FILTER (WHERE r.method <> 'cash') AS reversed_count,
+           sum(r.refund_vnd) FILTER (WHERE r.method = 'cash') AS cash_vnd,
+           sum(r.reversed_count) FILTER (WHERE r.method = 'cash') AS cash_count
     FROM market.refund_hour r
     JOIN market.stall s ON s.id = r.stall_id
     JOIN market.hall h ON h.id = s.hall_id
@@ -290,7 +294,8 @@ SELECT s.id, s.hall_id, h.area_id, s.vendor_id, s.code, s.trade,
            WHERE c.stall_id = s.id AND c.since < :end AND (c.until IS NULL OR c.until >= :end)
        ),
        coalesce(t.cashless_count, 0)::bigint, coalesce(t.cashless_vnd, 0)::bigint,
-       coalesce(t.cash_count, 0)::bigint, coalesce(t.cash_vnd, 0)::bigint,
+       (coalesce(t.cash_count, 0) - coalesce(b.cash_count, 0))::bigint,
+       (coalesce(t.cash_vnd, 0) - coalesce(b.cash_vnd, 0))::bigint,
        coalesce(t.recent_count, 0)::bigint,
        coalesce(t.selling_days, 0), coalesce(t.cash_days, 0),
        coalesce(b.refund_vnd, 0)::bigint, coalesce(b.reversed_count, 0)::bigint
@@ -311,7 +316,11 @@ WITH moved AS (
            CASE WHEN t.method = 'cash' THEN t.sale_vnd ELSE 0 END AS cash_vnd
     FROM market.takings_hour t WHERE t.sale_count > 0
     UNION ALL
-    SELECT r.stall_id, r.hour, 0, -r.reversed_count, -r.refund_vnd, 0, 0
+    SELECT r.stall_id, r.hour, 0,
+           CASE WHEN r.method <> 'cash' THEN -r.reversed_count ELSE 0 END,
+           CASE WHEN r.method <> 'cash' THEN -r.refund_vnd ELSE 0 END,
+           CASE WHEN r.method = 'cash' THEN -r.reversed_count ELSE 0 END,
+           CASE WHEN r.method = 'cash' THEN -r.refund_vnd ELSE 0 END
     FROM market.refund_hour r
 )
 SELECT (m.hour AT TIME ZONE INTERVAL '7 hours')::date AS day,

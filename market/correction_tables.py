@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
@@ -32,6 +32,7 @@ class CorrectionRow(Base, table=True):
         Index("ix_correction_vendor_id", "vendor_id", "created_at"),
         Index("ix_correction_invoice_id", "invoice_id"),
         Index("ix_correction_sale_id", "sale_id"),
+        Index("ix_correction_listed_ids", "listed_ids", postgresql_using="gin"),
         Index("ix_correction_waiting", "created_at", postgresql_where=text("state = 'waiting'")),
     )
     id: UUID = Field(primary_key=True)
@@ -39,6 +40,8 @@ class CorrectionRow(Base, table=True):
     sale_id: UUID
     invoice_id: UUID | None = None
     """The invoice in force that is corrected; None while the sale has none."""
+    listed_ids: list[UUID] = Field(default_factory=list, sa_type=ARRAY(Uuid))
+    """Every invoice that is corrected where it is several by a list 01/BK-ĐCTT; else none."""
     refund_id: UUID | None = Field(default=None, unique=True)
     amount_vnd: int = Field(default=0, sa_type=BigInteger)
     """By how much a refund made the sale smaller."""

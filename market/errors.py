@@ -231,6 +231,16 @@ class UnitAmbiguous(MarketError):
         self.count = count
 
 
+class GoodsNotSold(MarketError):
+    """More came back than was sold, or something that was not."""
+
+    code = "goods_not_sold"
+
+    def __init__(self, line_index: int) -> None:
+        self.line_index = line_index
+        super().__init__(f"line {line_index} of the sale was not sold so")
+
+
 class SaleNotPaid(MarketError):
     """Only a paid sale can be invoiced."""
 

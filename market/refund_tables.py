@@ -1,9 +1,11 @@
 """The rows of what went back to buyers, beside what came."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, Text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from market.tables import INSTANT, Base, _ref
@@ -26,3 +28,14 @@ class RefundHourRow(Base, table=True):
     refund_vnd: int = Field(default=0, sa_type=BigInteger)
     reversed_count: int = 0
     """Sales of which the last đồng went back with one of these."""
+
+
+class RefundGoodsRow(Base, table=True):
+    """What the buyer brought back with a refund, by the lines of its sale: the invoice follows it."""
+
+    __tablename__ = "refund_goods"
+    refund_id: UUID = Field(primary_key=True)
+    vendor_id: UUID
+    sale_id: UUID = Field(index=True)
+    pieces: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    """How much of each line, by its place in the sale."""

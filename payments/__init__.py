@@ -128,6 +128,7 @@ from payments.refund_errors import (
     RefundUnknown,
 )
 from payments.refund_reading import (
+    cash_refundable,
     outgoing,
     receipt_of,
     refund_request,
@@ -251,6 +252,7 @@ __all__ = [
     "balance_vnd",
     "balance_vnd_at",
     "cancel_payment",
+    "cash_refundable",
     "chain_heads",
     "claim_refunds",
     "close_account",

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-Road = Literal["acquired", "direct", "dispute"]
+Road = Literal["acquired", "direct", "cash", "dispute"]
 REASON_LENGTH_MAX = 200
 
 
@@ -82,7 +82,8 @@ class AskRefund(msgspec.Struct, frozen=True, kw_only=True):
     payment_id: UUID | None = None
     """Of which payment or sale, where a person gave the receipt's money to several; None: any."""
     road: Road | None = None
-    """None: by API where an acquirer took the money, else a guided transfer."""
+    """None: by API where an acquirer took the money, else a guided transfer. “cash”: of a sale that was
+    paid in cash, whose id is `receipt_id`, out of the drawer."""
     code: str = ""
     """For the memo of a guided transfer; see `new_code`."""
     to_bank_bin: str = ""

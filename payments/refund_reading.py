@@ -36,6 +36,7 @@ _REFUNDABLE = (
     TransferKind.STAND_SALE,
     TransferKind.CHARGE,
     TransferKind.HELD,
+    TransferKind.CASH_SALE,
 )
 _MOVES_MAX = 3
 """Transfers of one receipt; see `settlement.transfers`."""
@@ -71,6 +72,37 @@ async def refundable(
             else:
                 found.append(_refundable(row, transfer, row.payment_id, transfer.amount_vnd))
     return [one for one in found if payment_id in (None, one.payment_id)]
+
+
+async def cash_refundable(db: AsyncSession, owner_id: UUID, sale_id: UUID) -> Sequence[Refundable]:
+    """What of a sale paid in cash can be handed back; none where the ledger has no such sale.
+
+    Cash has no receipt: the sale's own id stands for it.
+    """
+    asked = {"lane": lane_of(owner_id), "ids": [sale_id], "kinds": [int(TransferKind.CASH_SALE)]}
+    rows = (await (await db.connection()).execute(_TRANSFERS, asked)).all()
+    return [
+        Refundable(
+            receipt_id=sale_id,
+            owner_id=owner_id,
+            place_id=row.place_id if row.place_id.int else None,
+            payment_id=None,
+            original_id=row.id,
+            is_held=False,
+            road="cash",
+            gateway="cash",
+            provider_ref="",
+            provider_no="",
+            captured_vnd=row.amount_vnd,
+            original_vnd=row.amount_vnd,
+            amount_vnd=row.amount_vnd,
+            left_vnd=row.amount_vnd - row.asked_vnd,
+            gone_vnd=row.asked_vnd,
+            memo="",
+            occurred_at=row.occurred_at,
+        )
+        for row in rows
+    ]
 
 
 async def refund_request(db: AsyncSession, refund_id: UUID) -> RefundRequest | None:
@@ -344,7 +376,7 @@ def _reference_of(row: ReceiptRow) -> str:
 
 # What is asked counts refunds under way; without any, those the ledger knows.
 _TRANSFERS = text("""
-SELECT t.id, t.kind, t.amount_vnd, t.debit_id,
+SELECT t.id, t.kind, t.amount_vnd, t.debit_id, t.place_id, t.occurred_at,
        COALESCE(
            (SELECT l.asked_vnd FROM payments.refund_limit l
             WHERE l.original_id = t.id AND l.owner_id = t.owner_id),

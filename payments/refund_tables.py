@@ -29,7 +29,7 @@ class RefundRequestRow(Base, table=True):
 
     __tablename__ = "refund_request"
     __table_args__ = (
-        _one_of("road", "acquired", "direct", "dispute"),
+        _one_of("road", "acquired", "direct", "cash", "dispute"),
         _one_of("state", "asked", "unknown", "sent", "done", "refused"),
         CheckConstraint("amount_vnd > 0", name="amount_vnd"),
         CheckConstraint("(state IN ('done', 'refused')) = (ended_at IS NOT NULL)", name="ended_at"),

@@ -27,7 +27,7 @@ class GivenBack(msgspec.Struct, frozen=True, kw_only=True):
     place_id: UUID
     amount_vnd: int
     gateway: str
-    """Who reported the money that went back."""
+    """Who reported the money that went back; “cash” where nobody had to."""
     outcome: str
     """As what that money was recorded: by a printed code it is “stand”."""
     occurred_at: datetime
@@ -58,6 +58,7 @@ async def _read(db: AsyncSession, statement: Any, asked: dict[str, Any]) -> Sequ
         "refund": int(TransferKind.REFUND),
         "charge": int(TransferKind.CHARGE),
         "held": int(TransferKind.HELD),
+        "cash": int(TransferKind.CASH_SALE),
     }
     rows = (await connection.execute(statement, asked | kind)).all()
     found = []
@@ -103,14 +104,14 @@ async def _gone_vnd(db: AsyncSession, row: Any) -> int:
 # `a` is the sale that a person said the money was for; there it is takings, wherever it had come to.
 _SELECT = """
 SELECT t.id, t.lane, t.position, COALESCE(a.place_id, t.place_id) AS place_id, t.amount_vnd,
-       t.occurred_at, r.gateway, r.outcome, a.target_id,
-       COALESCE(a.amount_vnd, p.amount_vnd, r.amount_vnd) AS sale_vnd,
+       t.occurred_at, COALESCE(r.gateway, 'cash') AS gateway, COALESCE(r.outcome, 'cash') AS outcome,
+       a.target_id, COALESCE(a.amount_vnd, p.amount_vnd, r.amount_vnd, s.amount_vnd) AS sale_vnd,
        CASE WHEN a.target_id IS NOT NULL THEN a.receipt_ids
-            WHEN r.payment_id IS NULL THEN ARRAY[r.id] ELSE
+            WHEN r.payment_id IS NULL THEN ARRAY[s.subject_id] ELSE
            ARRAY(SELECT o.id FROM payments.receipt o WHERE o.payment_id = r.payment_id) END AS receipt_ids
 FROM payments.transfer t
 JOIN payments.transfer s ON s.lane = t.lane AND s.id = t.subject_id AND s.kind <> :charge
-JOIN payments.receipt r ON r.id = s.subject_id
+LEFT JOIN payments.receipt r ON r.id = s.subject_id
     AND r.business_date = (s.occurred_at AT TIME ZONE INTERVAL '7 hours')::date
 LEFT JOIN payments.payment p ON p.id = r.payment_id
 LEFT JOIN payments.refund_request q ON q.id = t.id
@@ -126,7 +127,7 @@ LEFT JOIN LATERAL (
     WHERE s.kind = :held AND c.receipt_id = r.id AND x.part ->> 'kind' IN ('payment', 'sale')
     ORDER BY (x.part ->> 'target_id')::uuid = q.payment_id DESC NULLS LAST, x.number
     LIMIT 1) a ON true
-WHERE t.kind = :refund AND NOT COALESCE(a.is_charge, COALESCE(p.purpose, 'sale') <> 'sale')
+WHERE t.kind = :refund AND (r.id IS NOT NULL OR s.kind = :cash) AND NOT COALESCE(a.is_charge, COALESCE(p.purpose, 'sale') <> 'sale')
   AND COALESCE(a.place_id, t.place_id) <> '00000000-0000-0000-0000-000000000000'
 """
 _WITHIN = text(

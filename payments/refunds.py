@@ -40,7 +40,7 @@ from payments.refund_errors import (
     RefundTooLarge,
     RefundUnknown,
 )
-from payments.refund_reading import refundable, value_of
+from payments.refund_reading import cash_refundable, refundable, value_of
 from payments.refund_tables import RefundLimitRow, RefundRequestRow
 from payments.suspense.moves import REFUND_DUE
 
@@ -171,11 +171,15 @@ async def answer_refund(
 
 
 async def say_sent(db: AsyncSession, refund_id: UUID, *, now: datetime) -> RefundRequest:
-    """The vendor says that they made the guided transfer; the bank's notice still has to show it.
+    """The vendor says that the money went back. Cash has; of a transfer the bank's notice must show it.
 
-    Raises: RefundUnknown; RefundFinal where it has ended or is no guided transfer.
+    Raises: RefundUnknown; RefundFinal where it has ended or is neither cash nor a guided transfer.
     """
     row = await _locked(db, refund_id)
+    if row.road == "cash" and row.state not in FINAL:
+        row.sent_at = row.sent_at or now
+        handed = RefundAnswer(Answered.CONFIRMED)
+        return await answer_refund(db, refund_id, handed, now=now, ask_after=timedelta(0))
     if row.road != "direct" or row.state in FINAL:
         raise RefundFinal(refund_id, row.state)
     if row.state == RefundState.ASKED:
@@ -299,7 +303,10 @@ async def end_refund(
 
 async def _target(db: AsyncSession, command: AskRefund) -> Refundable:
     """What of the receipt's money the command means: takings first."""
-    found = await refundable(db, receipt_id=command.receipt_id)
+    if command.road == "cash":
+        found = await cash_refundable(db, command.owner_id, command.receipt_id)
+    else:
+        found = await refundable(db, receipt_id=command.receipt_id)
     own = [
         one
         for one in found

@@ -152,10 +152,10 @@ def _returns(year: TaxYear, period: books.Period) -> Iterator[books.Item]:
                 document=f"HT-{one.on:%d%m%y}",
                 text="Hoàn tiền hàng bị trả lại",
                 amount_vnd=-one.amount_vnd,
-                is_cash=False,
+                is_cash=one.is_cash,
                 groups=stall.groups,
                 site=stall.name if stall.code else "",
-                road=Road.QR,
+                road=Road.CASH if one.is_cash else Road.QR,
             )
 
 

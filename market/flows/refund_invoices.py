@@ -21,6 +21,8 @@ from market.tables import SaleRow
 JOB = "write_corrections"
 AMOUNT_WRONG = ("Tính nhầm tiền",)
 """Reasons of the refund's screen that say the invoice was wrong from the start."""
+REBATE = ("Bớt tiền cho khách",)
+"""Those that say it was right, and the buyer pays less all the same."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ def faults_of(reason: str) -> frozenset[Fault]:
     """What a refund's reason says about the invoice; goods came back where it says nothing else."""
     if reason in AMOUNT_WRONG:
         return frozenset({Fault.AMOUNT})
+    if reason in REBATE:
+        return frozenset({Fault.REBATE})
     said = einvoice.faults_in(reason) & {
         Fault.AMOUNT, Fault.SERVICE_CANCELLED, Fault.RETURNED, Fault.REBATE,
     }  # fmt: skip
@@ -88,7 +92,12 @@ async def decide(db: AsyncSession, row: CorrectionRow, chosen: Chosen | None = N
     advice = einvoice.advise(case)
     action = Action.ADJUST if Action.ADJUST in advice.choices else advice.action
     now_says = await corrections.lines_now(db, issued)
-    right = _right_lines(now_says, due_vnd, action, chosen)
+    right = None
+    if action is Action.ADJUST and chosen is None:
+        right = await _without_pieces(db, row, now_says, due_vnd)
+        if case.faults == {Fault.REBATE}:
+            chosen = Chosen(None)
+    right = right or _right_lines(now_says, due_vnd, action, chosen)
     if right is None or action not in {Action.ADJUST, Action.REPLACE}:
         row.state = "asking"
         db.add(row)
@@ -96,6 +105,34 @@ async def decide(db: AsyncSession, row: CorrectionRow, chosen: Chosen | None = N
     row.action, row.content = action.value, corrections.content_of(None, right)
     row.state = "agreeing" if Need.AGREEMENT in advice.needs else "waiting"
     db.add(row)
+
+
+async def _without_pieces(
+    db: AsyncSession, row: CorrectionRow, lines: tuple[einvoice.Line, ...], due_vnd: int
+) -> tuple[einvoice.Line, ...] | None:
+    """The lines without what the buyer brought back, where the vendor said what and it is worth that."""
+    assert row.refund_id is not None
+    pieces = await refunds.pieces_of(db, row.refund_id)
+    sold = await sales.lines_of(db, row.sale_id)
+    if not pieces or refunds.worth_vnd(sold, pieces) != due_vnd:
+        return None
+    for index, quantity in pieces.items():
+        one = sold[index]
+        worth_vnd = refunds.worth_vnd(sold, {index: quantity})
+        at = next(
+            (
+                place
+                for place, line in enumerate(lines)
+                if (line.name, line.unit) == (one.name, one.unit)
+                and (line.amount_vnd or 0) >= worth_vnd
+            ),
+            None,
+        )
+        less = None if at is None else einvoice.lessened(lines, worth_vnd, at)
+        if less is None:
+            return None
+        lines = einvoice.merged(lines, less)
+    return lines
 
 
 def _right_lines(

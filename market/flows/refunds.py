@@ -6,10 +6,11 @@ shows it. Only then has the ledger it, and the invoice's correction may follow f
 """
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import UUID
 
@@ -18,11 +19,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import catalog
 import payments
 from market import ids, live, outbox, outgoing
-from market.errors import SaleNotPaid
+from market.errors import GoodsNotSold, SaleNotPaid
 from market.flows import refund_asking
 from market.flows.context import Context, Event
 from market.flows.ledgers import ledger_of
 from market.gateways import gateways_of
+from market.refund_tables import RefundGoodsRow
+from market.sales import SaleLine
 from market.tables import SaleRow
 from payments import Answered, Refundable, RefundAnswer, RefundRequest, RefundState, suspense
 
@@ -40,12 +43,14 @@ class Recipient:
 
 
 async def refundable(db: AsyncSession, sale: SaleRow) -> list[Refundable]:
-    """What came for a sale without cash, each with what is left of it, most left first.
+    """What came for a sale, each with what is left of it, most left first.
 
     Raises: SaleNotPaid where nothing did.
     """
-    if sale.method == "cash" or sale.paid_at is None:
+    if sale.paid_at is None:
         raise SaleNotPaid(sale.id, sale.state)
+    if sale.method == "cash":
+        return list(await payments.cash_refundable(db, sale.vendor_id, sale.id))
     found = list(await payments.refundable(db, payment_id=sale.payment_id or sale.id))
     if sale.payment_id is None and not found:  # by the printed code: the sale is its receipt
         found = list(await payments.refundable(db, receipt_id=sale.id))
@@ -71,14 +76,18 @@ async def ask(
     by: UUID | None,
     to: Recipient,
     returned: Collection[UUID] = (),
+    pieces: Mapping[int, Decimal] | None = None,
     now: datetime,
 ) -> RefundRequest:
     """Give back some of a sale. Asked twice under one id, it is asked once.
 
     `returned`: counted goods that the buyer brought back; they are on the shelf again at once.
+    `pieces`: how much of each line of the sale it is for; the invoice's correction follows them.
     Raises: SaleNotPaid, NotRefundable, RefundTooLarge, RefundIdReused.
     """
     for one in await refundable(db, sale):
+        if one.road == "cash":
+            continue
         await suspense.lock_decided(db, one.owner_id, one.receipt_id)
     known = await payments.refund_request(db, refund_id)
     options = await refundable(db, sale)
@@ -91,7 +100,46 @@ async def ask(
     asked = await ask_by_receipt(db, fitting[0], refund_id, amount_vnd, reason, by, to, now=now)
     if returned:
         await catalog.return_stock(db, sale.id, returned, refund_id, now=now, by=by)
+    if pieces and known is None:
+        said = {str(index): str(quantity) for index, quantity in pieces.items()}
+        row = RefundGoodsRow(
+            refund_id=asked.id, vendor_id=sale.vendor_id, sale_id=sale.id, pieces=said
+        )
+        await db.merge(row)
+        await db.flush()
     return asked
+
+
+def worth_vnd(lines: Sequence[SaleLine], pieces: Mapping[int, Decimal]) -> int:
+    """What so much of each line was sold for.
+
+    Raises: GoodsNotSold for a line that is not there, or for more of it than was sold.
+    """
+    found = 0
+    for index, quantity in pieces.items():
+        if not 0 <= index < len(lines) or not 0 < quantity <= lines[index].quantity:
+            raise GoodsNotSold(index)
+        one = lines[index]
+        share = one.amount_vnd * quantity / one.quantity
+        found += int(share.quantize(Decimal(1), ROUND_HALF_UP))
+    return found
+
+
+async def pieces_of(db: AsyncSession, refund_id: UUID) -> dict[int, Decimal]:
+    """What the buyer brought back with a refund, by the lines of its sale; empty where nobody said."""
+    row = await db.get(RefundGoodsRow, refund_id)
+    return {int(at): Decimal(much) for at, much in row.pieces.items()} if row else {}
+
+
+async def gone(db: AsyncSession, refund_id: UUID, *, now: datetime) -> RefundRequest:
+    """The vendor says that the money went back. Cash is booked at once, a transfer when the bank tells.
+
+    Raises: RefundUnknown, RefundFinal.
+    """
+    said = await payments.say_sent(db, refund_id, now=now)
+    if said.road == "cash":
+        await outbox.enqueue(db, "book_refunds", {}, now=now)
+    return said
 
 
 async def withdraw(
@@ -133,6 +181,7 @@ async def ask_by_receipt(
             asked_by=by,
             is_held=what.is_held,
             payment_id=what.payment_id,
+            road="cash" if what.road == "cash" else None,
             code=payments.new_code(secrets.token_bytes(8)),
             to_bank_bin=to.bank_bin,
             to_account_no=to.account_no,

@@ -56,6 +56,7 @@ class Returned:
     payment_id: UUID | None
     receipt_id: UUID
     amount_vnd: int
+    is_cash: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,7 @@ class TaxYear:
         for sold in self.sold:
             yield meter.DayRevenue(sold.on, _road(sold.is_cash), sold.amount_vnd)
         for back in self.returned:
-            yield meter.DayRevenue(back.on, Road.QR, -back.amount_vnd)
+            yield meter.DayRevenue(back.on, _road(back.is_cash), -back.amount_vnd)
         for entry in self.entries:
             if entry.kind.is_sale:
                 yield meter.DayRevenue(entry.on, road_of_entry(entry), entry.amount_vnd)
@@ -95,7 +96,7 @@ class TaxYear:
                 yield _takings(stall, _road(sold.is_cash), sold.amount_vnd)
         for back in self.returned:
             if back.on <= last:
-                yield _takings(self.stall(back.stall_id), Road.QR, -back.amount_vnd)
+                yield _takings(self.stall(back.stall_id), _road(back.is_cash), -back.amount_vnd)
         for entry in self.entries:
             if entry.kind.is_sale and entry.on <= last:
                 yield _takings(self.stall(None), road_of_entry(entry), entry.amount_vnd)
@@ -171,6 +172,7 @@ async def tax_year(db: AsyncSession, vendor_id: UUID, until: date) -> TaxYear:
                 one.payment_id,
                 one.receipt_id,
                 one.amount_vnd,
+                one.road == "cash",
             )
             for one in refunds
             if one.ended_at is not None

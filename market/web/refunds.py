@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -19,11 +20,12 @@ import einvoice
 import payments
 from market import corrections, ids, sales
 from market.db import Database, Viewer
-from market.errors import NotFound, SaleNotPaid
+from market.errors import GoodsNotSold, NotFound, SaleNotPaid
 from market.flows import refunds
 from market.flows.refunds import Recipient
 from market.tables import SaleRow
 from market.web import auth
+from market.web.correction_forms import number
 from market.web.errors import documented, tells
 from market.web.i18n import N_
 from payments import RefundRequest, amounts, banks, qr
@@ -33,6 +35,8 @@ REASONS = (
     N_("Tính nhầm tiền"),
     N_("Hết hàng"),
     N_("Khách trả hai lần"),
+    N_("Khách hủy, tiền đã trả trước"),
+    N_("Bớt tiền cho khách"),
 )
 WHY = {
     "93": N_("Số tiền hoàn không hợp lệ."),
@@ -51,6 +55,7 @@ tells(payments.RefundTooLarge, 422, "Số tiền hoàn lớn hơn số còn hoà
 tells(payments.NotRefundable, 409, "Khoản này không hoàn được ở đây. Trả khách bằng tiền mặt.")
 tells(payments.RefundIdReused, 409, "Lần hoàn tiền này đã có với nội dung khác. Làm lại từ đầu.")
 tells(payments.RefundFinal, 409, "Lần hoàn tiền này đã gửi đi, không bỏ được nữa.")
+tells(GoodsNotSold, 422, "Khách trả lại nhiều hơn đã mua. Xem lại số lượng.")
 tells(payments.RefundUnknown, 404, "Không tìm thấy lần hoàn tiền này.")
 
 
@@ -80,6 +85,9 @@ class AskRefundCommand(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     to_name: Annotated[str, Meta(max_length=100)] = ""
     returned_product_ids: Annotated[list[UUID], Meta(max_length=sales.LINES_MAX)] = []
     """Counted goods of the sale that the buyer brought back: they are for sale again at once."""
+    returned_lines: Annotated[dict[int, Decimal], Meta(max_length=sales.LINES_MAX)] = {}
+    """How much of each line of the sale came back, by its place from 0: the invoice's correction
+    follows it. It must be worth `amount_vnd`."""
 
 
 class RefundView(Struct, frozen=True, kw_only=True):
@@ -145,6 +153,7 @@ async def refund_page(
         options = await refunds.refundable(db, sale)
         earlier = await refunds.refunds_of(db, sale)
         sold = await catalog.sold_of(db, sale.id)
+        lines = await sales.lines_of(db, sale.id)
         stall = await sales.stall_place(db, stall_id)
     best = options[0] if options else None
     payer = payments.payer_in(best.memo) if best else None
@@ -152,7 +161,8 @@ async def refund_page(
         "stall": stall,
         "sale": sale,
         "left_vnd": best.left_vnd if best else 0,
-        "is_direct": bool(best and best.road == "direct"),
+        "road": best.road if best else "",
+        "lines": lines,
         "payer": payer,
         "banks": banks.banks(),
         "reasons": REASONS,
@@ -202,15 +212,25 @@ async def ask_on_page(
     viewer: NamedDependency[Viewer],
     now: NamedDependency[datetime],
 ) -> Redirect:
-    """Ask for it; pressed twice, it is asked once. The goods that came back are ticked (`tra`)."""
-    returned = {_id(one) for one in (await request.form()).getall("tra", [])}
-    amount_vnd = amounts.parse_vnd(data.amount)
+    """Ask for it; pressed twice, it is asked once.
+
+    The counted goods that came back are ticked (`tra`); how much of each line, in their order (`sl`):
+    then what that was sold for goes back, whatever amount is keyed.
+    """
+    form = await request.form()
+    returned = {_id(one) for one in form.getall("tra", [])}
+    pieces = _pieces(form.getall("sl", []))
     to = _recipient(data.bank_bin, data.account_no, data.name)
     async with database.as_viewer(viewer) as db:
         sale = await _sale(db, sale_id, stall_id)
+        amount_vnd = (
+            refunds.worth_vnd(await sales.lines_of(db, sale.id), pieces)
+            if pieces
+            else amounts.parse_vnd(data.amount)
+        )
         asked = await refunds.ask(
-            db, sale, _id(data.refund_id), amount_vnd,
-            reason=data.reason, by=viewer.person_id, to=to, returned=returned, now=now,
+            db, sale, _id(data.refund_id), amount_vnd, reason=data.reason, by=viewer.person_id,
+            to=to, returned=returned, pieces=pieces, now=now,
         )  # fmt: skip
     return Redirect(f"/ban-hang/{stall_id}/hoan-tien/{sale_id}/{asked.id}", status_code=303)
 
@@ -264,11 +284,11 @@ async def act(
     viewer: NamedDependency[Viewer],
     now: NamedDependency[datetime],
 ) -> Redirect:
-    """“da-chuyen”: the transfer was made. “thoi”: it is not wanted any more."""
+    """“da-chuyen”: the transfer was made, the cash handed over. “thoi”: it is not wanted any more."""
     async with database.as_viewer(viewer) as db:
         await _refund(db, refund_id, sale_id)
         if what == "da-chuyen":
-            await payments.say_sent(db, refund_id, now=now)
+            await refunds.gone(db, refund_id, now=now)
         elif what == "thoi":
             await refunds.withdraw(db, sale_id, refund_id, viewer.person_id, now=now)
         else:
@@ -324,18 +344,47 @@ async def ask_refund(
     me: NamedDependency[auth.SignedIn | None],
     now: NamedDependency[datetime],
 ) -> Response[RefundView]:
-    """Give back some of a paid sale: by API where an acquirer took it, else a transfer to make."""
+    """Give back some of a paid sale: by API where an acquirer took it, in cash where cash came, else a
+    transfer to make.
+    """
     to = _recipient(data.to_bank_bin, data.to_account_no, data.to_name)
     async with database.as_viewer(viewer) as db:
         sale = await _sale(db, sale_id)
         if me is None or sale.stall_id not in me.stall_ids or not me.has_role("vendor"):
             raise PermissionDeniedException
+        if data.returned_lines:
+            sold = await sales.lines_of(db, sale.id)
+            if refunds.worth_vnd(sold, data.returned_lines) != data.amount_vnd:
+                raise GoodsNotSold(min(data.returned_lines))
         asked = await refunds.ask(
             db, sale, data.refund_id, data.amount_vnd,
             reason=data.reason, by=viewer.person_id, to=to,
-            returned=set(data.returned_product_ids), now=now,
+            returned=set(data.returned_product_ids), pieces=data.returned_lines, now=now,
         )  # fmt: skip
     return Response(refund_view(asked), status_code=201 if asked.asked_at == now else 200)
+
+
+@post(
+    "/api/sales/{sale_id:uuid}/refunds/{refund_id:uuid}/gone",
+    guards=[auth.signed_in],
+    responses=documented(401, 403, 404, 409),
+    status_code=200,
+)
+async def say_gone(
+    sale_id: FromPath[UUID],
+    refund_id: FromPath[UUID],
+    database: NamedDependency[Database],
+    viewer: NamedDependency[Viewer],
+    me: NamedDependency[auth.SignedIn | None],
+    now: NamedDependency[datetime],
+) -> RefundView:
+    """Say that the cash was handed over, or the transfer made. Cash is booked at once."""
+    async with database.as_viewer(viewer) as db:
+        sale = await _sale(db, sale_id)
+        if me is None or sale.stall_id not in me.stall_ids or not me.has_role("vendor"):
+            raise PermissionDeniedException
+        await _refund(db, refund_id, sale_id)
+        return refund_view(await refunds.gone(db, refund_id, now=now))
 
 
 async def _sale(db: AsyncSession, sale_id: UUID, stall_id: UUID | None = None) -> SaleRow:
@@ -359,6 +408,12 @@ def _recipient(bank_bin: str, account_no: str, name: str) -> Recipient:
         return Recipient(name=name.strip())
     account = banks.clean_account(account_no)
     return Recipient(banks.bank(bank_bin).bin if bank_bin else "", account, name.strip())
+
+
+def _pieces(keyed: list[str]) -> dict[int, Decimal]:
+    """How much of each line came back, by its place; what is empty or 0 did not."""
+    numbers = [number(str(one) or "0") for one in keyed[: sales.LINES_MAX]]
+    return {at: much for at, much in enumerate(numbers) if much}
 
 
 def _transfer_code(refund: RefundRequest) -> str:
@@ -393,4 +448,5 @@ routers: list[Any] = [
     act,
     sale_refunds,
     ask_refund,
+    say_gone,
 ]
