@@ -67,6 +67,14 @@ from einvoice.keys import (
     make_key,
     signer_from_pkcs12,
 )
+from einvoice.listed import (
+    CorrectByList,
+    ListedFault,
+    adjustments_of,
+    alike,
+    correct_by_list,
+    list_of,
+)
 from einvoice.notices import ErrorNotice, WrongInvoice, error_message
 from einvoice.notification import notify_error
 from einvoice.numbering import OwnNumber
@@ -152,6 +160,7 @@ __all__ = [
     "Case",
     "CodeRange",
     "Contract",
+    "CorrectByList",
     "CorrectInvoice",
     "CorrectionList",
     "Deadline",
@@ -179,6 +188,7 @@ __all__ = [
     "KeySigner",
     "Line",
     "Listed",
+    "ListedFault",
     "MessageState",
     "Method",
     "Nature",
@@ -219,9 +229,11 @@ __all__ = [
     "Verdict",
     "Waiting",
     "WrongInvoice",
+    "adjustments_of",
     "advise",
     "agree",
     "alarms",
+    "alike",
     "all_due",
     "amount_in_words",
     "archive_pdf_of",
@@ -234,6 +246,7 @@ __all__ = [
     "claim_pending",
     "coded_occasion",
     "correct",
+    "correct_by_list",
     "corrected_by_list",
     "counts_by_state",
     "deadline",
@@ -259,6 +272,7 @@ __all__ = [
     "line",
     "line_amount_vnd",
     "lines_of",
+    "list_of",
     "lookup_code",
     "make_demo_certificate",
     "make_key",

@@ -5,16 +5,16 @@ ours, and so is what stands in TTHDLQuan beside the list's number and day: the f
 Source: Circular 91/2026, Art. 10; SBKCLQuan, NBKCLQuan, HDCTTChinh of QĐ 1306/QĐ-CT.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from einvoice import instruments, rules
-from einvoice import list_tables as list_tables
 from einvoice.books.sheet import Column, Kind, Sheet, Table
 from einvoice.correcting import CORRECTED_AS, note_on
 from einvoice.errors import FieldInvalid, TotalsWrong
-from einvoice.invoice import Invoice, Line, Method, Related, totals_of
+from einvoice.invoice import LISTED, FreeField, Invoice, Line, Method, Related, totals_of
 from einvoice.numbering import form_of, symbol_for
 
 LISTED_MIN = 2
@@ -56,7 +56,7 @@ def check_list(given: CorrectionList) -> None:
         raise FieldInvalid("list.items", f"a list has {LISTED_MIN} to {LISTED_MAX} invoices")
     found = [one.invoice for one in given.items]
     first = found[0]
-    if not _buyer(first):
+    if not buyer_of(first):
         raise FieldInvalid("list.items", "the buyer is not known by a tax id, personal id or phone")
     for place, one in enumerate(given.items):
         _check_item(given, place, one, first)
@@ -66,7 +66,7 @@ def check_list(given: CorrectionList) -> None:
 
 def _check_item(given: CorrectionList, place: int, one: Listed, first: Invoice) -> None:
     where, invoice = f"list.items[{place}]", one.invoice
-    if invoice.seller.tax_id != first.seller.tax_id or _buyer(invoice) != _buyer(first):
+    if invoice.seller.tax_id != first.seller.tax_id or buyer_of(invoice) != buyer_of(first):
         raise FieldInvalid(where, "it is of another seller or buyer")
     if (invoice.issued_on.year, invoice.issued_on.month) != (
         first.issued_on.year,
@@ -112,6 +112,7 @@ def corrected_by_list(
         lines=tuple(lines),
         totals=totals,
         corrects_by_list=True,
+        fields=(*without_list(first.fields), *map(_field, given.items)),
         related=Related(
             method=given.method,
             template=str(first.template),
@@ -162,7 +163,7 @@ def sheet_of_list(given: CorrectionList) -> Sheet:
             ("Người bán", first.seller.name),
             ("Mã số thuế", first.seller.tax_id),
             ("Người mua", first.buyer.name),
-            ("Mã số thuế, số định danh người mua", _buyer(first)),
+            ("Mã số thuế, số định danh người mua", buyer_of(first)),
             ("Số, ngày bảng kê", f"{given.number}, {given.on:%d/%m/%Y}"),
             ("Tháng của các hóa đơn", f"{first.issued_on:%m/%Y}"),
         ),
@@ -175,9 +176,32 @@ def _form(on: date) -> str:
     return rules.phrase("form_error_list", on)
 
 
-def _buyer(invoice: Invoice) -> str:
+def buyer_of(invoice: Invoice) -> str:
+    """What tells this buyer from any other; empty where the invoice does not say who it was."""
     buyer = invoice.buyer
     return buyer.tax_id or buyer.personal_id or buyer.budget_unit or buyer.passport or buyer.phone
+
+
+def _field(one: Listed) -> FreeField:
+    template, symbol, number = _named(one.invoice)
+    return FreeField(name=LISTED, value=f"{template}/{symbol}/{number}")
+
+
+def without_list(fields: tuple[FreeField, ...]) -> tuple[FreeField, ...]:
+    """The free fields of an invoice that corrects by no list."""
+    return tuple(one for one in fields if one.name != LISTED)
+
+
+def listed_in(invoice: Invoice) -> tuple[tuple[int, str, int], ...]:
+    """Template, symbol and number of each invoice that one corrects by a list. Raises: FieldInvalid."""
+    found = []
+    for one in invoice.fields:
+        if one.name == LISTED:
+            named = re.fullmatch(r"([0-9]{1,2})/([0-9A-Z]{6})/([0-9]{1,8})", one.value)
+            if named is None:
+                raise FieldInvalid("list.items", "an invoice of the list is not named")
+            found.append((int(named[1]), named[2], int(named[3])))
+    return tuple(found)
 
 
 def _named(invoice: Invoice) -> tuple[int, str, int]:

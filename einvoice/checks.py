@@ -16,6 +16,7 @@ from datetime import date
 from lxml import etree
 
 from einvoice import desk, document, envelope, rules, seal, validity
+from einvoice import related_checks as related
 from einvoice.deadlines import Event, deadline
 from einvoice.envelope import Header, Message, Reason
 from einvoice.errors import (
@@ -39,7 +40,7 @@ from einvoice.identifiers import (
     message_code,
     prefix_in,
 )
-from einvoice.invoice import Invoice, Method
+from einvoice.invoice import Invoice
 from einvoice.markup import canonical, parsed
 from einvoice.memory import (
     Answer,
@@ -282,23 +283,20 @@ def _invoices(
 
 def _known_invoice(said: Invoice, data: etree._Element, office: Office, kind: int) -> KnownInvoice:
     corrects = method = None
-    related = said.related
-    if related is not None:
-        if not re.fullmatch(r"[0-9]{1,2}/[0-9]{1,8}", f"{related.template}/{related.number}"):
+    beside = related.beside(said)
+    wrong = said.related
+    if wrong is not None:
+        if not re.fullmatch(r"[0-9]{1,2}/[0-9]{1,8}", f"{wrong.template}/{wrong.number}"):
             raise FieldInvalid("related", "the related invoice is not named")
-        corrects = (
-            said.seller.tax_id,
-            int(related.template),
-            related.symbol,
-            int(related.number),
-        )
-        method = related.method
+        corrects = (said.seller.tax_id, int(wrong.template), wrong.symbol, int(wrong.number))
+        method = wrong.method
     return KnownInvoice(
         key=(said.seller.tax_id, said.template, said.symbol, said.number),
         digest=hashlib.sha256(canonical(data)).hexdigest(),
         code=said.code,
         payable_vnd=said.totals.payable_vnd,
         corrects=corrects,
+        beside=beside,
         method=method,
         is_late=_is_late(said.issued_on, kind, office),
     )
@@ -352,19 +350,7 @@ def _check_invoice(
         raise FieldInvalid("number", "number or code stands twice in the package")
     if one.code and known.holder_of_code(one.code) not in (None, one.key):
         raise CodeInvalid("fresh code", said.code)
-    if one.corrects is not None:
-        _check_correction(one, known, beside)
-
-
-def _check_correction(one: KnownInvoice, known: Known, beside: list[KnownInvoice]) -> None:
-    assert one.corrects is not None
-    if known.invoice(one.corrects) is None and not any(o.key == one.corrects for o in beside):
-        raise FieldInvalid("related", "the related invoice is unknown")
-    if known.invoice(one.key) is not None:
-        return
-    earlier = known.correction_of(one.corrects)
-    if earlier is Method.REPLACES or (earlier is not None and earlier is not one.method):
-        raise FieldInvalid("related", "it was corrected before")
+    related.check(one, known, beside)
 
 
 def _sealed_invoice(request: Message, element: etree._Element, said: Invoice) -> None:

@@ -11,7 +11,7 @@ from einvoice import invoice as values
 from einvoice import numbering, rules
 from einvoice.errors import FieldInvalid, InvoiceNotFound, NotCorrectable, TooLateToName
 from einvoice.identifiers import checked_lookup_code
-from einvoice.invoice import Buyer, Invoice, Line, Method, Related
+from einvoice.invoice import LISTED, Buyer, Invoice, Line, Method, Related
 from einvoice.issuance import named, not_ahead
 from einvoice.issued import IssuedInvoice, done, invoice_by_id, view_of
 from einvoice.keys import Signer
@@ -127,6 +127,8 @@ def _correction(command: CorrectInvoice, before: Invoice, letters: str) -> Invoi
         version=rules.phrase("format_version", day),
         symbol=symbol_for(form_of(before.symbol), before.template, letters, day),
         code="",
+        corrects_by_list=False,
+        fields=tuple(one for one in before.fields if one.name != LISTED),
         issued_on=day,
         buyer=buyer,
         lines=lines,

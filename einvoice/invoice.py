@@ -18,6 +18,8 @@ from einvoice.identifiers import CASH_REGISTER
 
 VAT_INVOICE = 1
 SALES_INVOICE = 2
+LISTED = "HDTrongBK"
+"""Our free field (TTKhac), one for each invoice of a list 01/BK-ĐCTT: no table says where they stand."""
 LINES_MAX = 9_999
 """STT has four digits."""
 VND_MAX = 10**15 - 1

@@ -16,6 +16,7 @@ from einvoice.envelope import Reason
 from einvoice.errors import CodeInvalid, IdReused
 from einvoice.identifiers import checked_lookup_code
 from einvoice.invoice import Invoice
+from einvoice.list_tables import ListedInvoiceRow
 from einvoice.tables import InvoiceRow
 
 PAGE_MAX = 500
@@ -94,8 +95,30 @@ async def invoice_of_subject(
         )
         .limit(1)
     )
-    row = (await db.exec(query)).first()
+    row = (await db.exec(query)).first() or await _by_list(db, owner_id, subject_id)
     return None if row is None else view_of(row)
+
+
+async def _by_list(db: AsyncSession, owner_id: UUID, subject_id: UUID) -> InvoiceRow | None:
+    """What replaced the invoice of a sale together with others, or what replaced that since."""
+    listed = (
+        select(ListedInvoiceRow.correcting_id)
+        .where(
+            col(ListedInvoiceRow.owner_id) == owner_id,
+            col(ListedInvoiceRow.subject_id) == subject_id,
+        )
+        .scalar_subquery()
+    )
+    condition: Any = col(InvoiceRow.id).in_(listed)
+    while True:
+        query = select(InvoiceRow).where(condition, col(InvoiceRow.kind) == "replacement")
+        row = (await db.exec(query.order_by(col(InvoiceRow.created_at).desc()).limit(1))).first()
+        if row is None or row.correction != "replaced":
+            return row
+        again = select(ListedInvoiceRow.correcting_id).where(
+            col(ListedInvoiceRow.invoice_id) == row.id
+        )
+        condition = (col(InvoiceRow.corrects_id) == row.id) | col(InvoiceRow.id).in_(again)
 
 
 async def invoices_of(

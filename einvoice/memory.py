@@ -53,6 +53,8 @@ class KnownInvoice:
     code: str
     payable_vnd: int
     corrects: InvoiceKey | None = None
+    beside: tuple[InvoiceKey, ...] = ()
+    """The others of its list, where it corrects several at once."""
     method: Method | None = None
     is_late: bool = False
 
@@ -143,7 +145,8 @@ class MemoryKnown:
 
     def correction_of(self, key: InvoiceKey) -> Method | None:
         """See Known."""
-        return next((one.method for one in self.invoices.values() if one.corrects == key), None)
+        found = self.invoices.values()
+        return next((one.method for one in found if key in (one.corrects, *one.beside)), None)
 
     def delegations(self, tax_id: str, delegate_tax_id: str) -> list[KnownDelegation]:
         """See Known."""

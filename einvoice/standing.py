@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from einvoice.envelope import Reason
+from einvoice.list_tables import ListedInvoiceRow
 from einvoice.tables import InvoiceRow, MessageRow
 
 PAGE_MAX = 500
@@ -76,9 +77,11 @@ async def counts_by_state(
 
 async def successors(db: AsyncSession, invoice_id: UUID) -> list[InvoiceStanding]:
     """The invoices that replace or adjust one, oldest first."""
-    return await _found(
-        db, [col(InvoiceRow.corrects_id) == invoice_id], (col(InvoiceRow.created_at),), PAGE_MAX
+    by_list = select(ListedInvoiceRow.correcting_id).where(
+        col(ListedInvoiceRow.invoice_id) == invoice_id
     )
+    mine = (col(InvoiceRow.corrects_id) == invoice_id) | col(InvoiceRow.id).in_(by_list)
+    return await _found(db, [mine], (col(InvoiceRow.created_at),), PAGE_MAX)
 
 
 async def notice_standing(db: AsyncSession, message_id: UUID) -> NoticeStanding | None:

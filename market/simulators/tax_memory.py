@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS invoice (
     corrects TEXT NOT NULL, method INTEGER NOT NULL, late INTEGER NOT NULL, at TEXT NOT NULL,
     PRIMARY KEY (tax_id, template, symbol, number)
 );
+CREATE TABLE IF NOT EXISTS listed (corrects TEXT PRIMARY KEY, method INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS invoice_corrects ON invoice (corrects) WHERE corrects <> '';
 CREATE TABLE IF NOT EXISTS queued (
     id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT NOT NULL, xml BLOB NOT NULL, due REAL NOT NULL
@@ -110,7 +111,11 @@ class Memory:
 
     def correction_of(self, key: memory.InvoiceKey) -> Method | None:
         """See memory.Known."""
-        row = self._store.row("SELECT method FROM invoice WHERE corrects = ?", json.dumps(key))
+        row = self._store.row(
+            "SELECT method FROM invoice WHERE corrects = ?1"
+            " UNION ALL SELECT method FROM listed WHERE corrects = ?1",
+            json.dumps(key),
+        )
         return None if row is None else Method(row["method"])
 
     def remember(self, answer: memory.Answer, body: bytes, now: datetime) -> None:
@@ -156,6 +161,11 @@ class Memory:
             json.dumps(one.corrects) if one.corrects else "", int(one.method or 0),
             int(one.is_late), now.isoformat(),
         )  # fmt: skip
+        for other in one.beside:
+            self._store.run(
+                "INSERT INTO listed VALUES (?, ?) ON CONFLICT DO NOTHING",
+                json.dumps(other), int(one.method or 0),
+            )  # fmt: skip
 
     def _keep_message(self, answer: memory.Answer, body: bytes, now: datetime) -> None:
         header = envelope.read_message(body).header
