@@ -74,6 +74,7 @@ from einvoice.listed import (
     alike,
     correct_by_list,
     list_of,
+    subjects_of,
 )
 from einvoice.notices import ErrorNotice, WrongInvoice, error_message
 from einvoice.notification import notify_error
@@ -313,6 +314,7 @@ __all__ = [
     "split_inclusive",
     "spread",
     "standings",
+    "subjects_of",
     "successors",
     "tax_id_doubt",
     "tax_id_of",

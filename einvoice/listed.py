@@ -173,6 +173,21 @@ async def adjustments_of(db: AsyncSession, invoice_id: UUID) -> list[tuple[Line,
     ]
 
 
+async def subjects_of(db: AsyncSession, invoice_id: UUID) -> set[UUID]:
+    """The sales an invoice stands for: its own, and those of every invoice it replaced, by list or not."""
+    found: set[UUID] = set()
+    ids, seen = {invoice_id}, set[UUID]()
+    while ids:
+        seen |= ids
+        query = select(InvoiceRow.subject_id, InvoiceRow.corrects_id, InvoiceRow.kind)
+        rows = (await db.exec(query.where(col(InvoiceRow.id).in_(ids)))).all()
+        found |= {subject_id for subject_id, _, _ in rows}
+        before = {at for _, at, kind in rows if at is not None and kind == "replacement"}
+        listed = await _rows(db, col(ListedInvoiceRow.correcting_id).in_(ids))
+        ids = (before | {one.invoice_id for one in listed}) - seen
+    return found
+
+
 # ── Inside ──────────────────────────────────────────────────────────────────────────────────────
 
 

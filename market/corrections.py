@@ -29,7 +29,10 @@ async def correction(
 
 async def corrections_of(db: AsyncSession, invoice_id: UUID) -> Sequence[CorrectionRow]:
     """What was done about one invoice, oldest first."""
-    query = select(CorrectionRow).where(CorrectionRow.invoice_id == invoice_id)
+    mine = (col(CorrectionRow.invoice_id) == invoice_id) | col(CorrectionRow.listed_ids).contains(
+        [invoice_id]
+    )
+    query = select(CorrectionRow).where(mine)
     return (await db.exec(query.order_by(col(CorrectionRow.created_at)))).all()
 
 
@@ -69,13 +72,8 @@ async def waiting(db: AsyncSession, now: datetime) -> list[UUID]:
 
 async def lines_now(db: AsyncSession, issued: einvoice.IssuedInvoice) -> tuple[einvoice.Line, ...]:
     """What an invoice says with all its adjustments."""
-    adjusted = [one for one in await einvoice.successors(db, issued.id) if one.kind == "adjustment"]
-    if not adjusted:
-        return issued.invoice.lines
-    found = [await einvoice.invoice_by_id(db, one.id) for one in adjusted]
-    return einvoice.merged(
-        issued.invoice.lines, *(one.invoice.lines for one in found if one is not None)
-    )
+    adjusted = await einvoice.adjustments_of(db, issued.id)
+    return einvoice.merged(issued.invoice.lines, *adjusted) if adjusted else issued.invoice.lines
 
 
 # ── What a row holds ────────────────────────────────────────────────────────────────────────────

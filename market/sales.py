@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -131,6 +131,14 @@ async def sale(db: AsyncSession, sale_id: UUID, *, lock: bool = False) -> SaleRo
     """A sale's row, locked if asked for."""
     query = select(SaleRow).where(SaleRow.id == sale_id)
     return (await db.exec(query.with_for_update() if lock else query)).one_or_none()
+
+
+async def point_to(db: AsyncSession, sale_ids: Collection[UUID], invoice_id: UUID) -> None:
+    """These sales have this invoice from now on."""
+    for row in await locked(db, list(sale_ids)):
+        row.invoice_id = invoice_id
+        db.add(row)
+    await db.flush()
 
 
 async def locked(db: AsyncSession, sale_ids: Sequence[UUID]) -> Sequence[SaleRow]:

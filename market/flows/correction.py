@@ -4,6 +4,7 @@ The engine's triage chooses; this flow asks for what is needed, writes once, and
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -18,7 +19,7 @@ from einvoice.errors import EInvoiceError, InvoiceNotFound, NotPossible
 from market import corrections, live, sales
 from market.correction_tables import CorrectionRow
 from market.flows import invoice as invoice_flow
-from market.flows import refund_invoices
+from market.flows import list_correction, refund_invoices
 from market.flows.context import Context
 from market.settings import Settings
 
@@ -85,6 +86,37 @@ async def begin(
         created_by=wish.by,
         created_at=now,
     )
+    return await _start(db, settings, row, issued, advice, now)
+
+
+async def begin_list(
+    db: AsyncSession,
+    settings: Settings,
+    invoices: Sequence[einvoice.IssuedInvoice],
+    wish: list_correction.ListWish,
+    *,
+    now: datetime,
+) -> CorrectionRow:
+    """Set several invoices of one buyer right by one new invoice; wait for the agreement as `begin`.
+
+    Raises: what `list_correction.plan` and `einvoice.correct_by_list` raise.
+    """
+    known = await corrections.correction(db, wish.id)
+    if known is not None:
+        return known
+    planned = await list_correction.plan(db, invoices, wish)
+    row = list_correction.row_of(planned, wish, now=now)
+    return await _start(db, settings, row, planned.invoices[0], planned.advice, now)
+
+
+async def _start(
+    db: AsyncSession,
+    settings: Settings,
+    row: CorrectionRow,
+    issued: einvoice.IssuedInvoice,
+    advice: Advice,
+    now: datetime,
+) -> CorrectionRow:
     db.add(row)
     await db.flush()
     if Need.AGREEMENT in advice.needs:
@@ -171,6 +203,11 @@ async def _written_by(
         )
         return
     action = Action(row.action)
+    if row.listed_ids:
+        by_list = await list_correction.write(db, row, now=now)
+        if action is Action.REPLACE:
+            await sales.point_to(db, await einvoice.subjects_of(db, by_list.id), by_list.id)
+        return
     buyer, lines = corrections.buyer_in(row.content), corrections.lines_in(row.content)
     if action is Action.ADJUST:
         right = await corrections.lines_now(db, issued) if lines is None else lines
@@ -188,14 +225,7 @@ async def _written_by(
     )
     written = await einvoice.correct(db, command, now=now)
     if action is Action.REPLACE:
-        await _point_to(db, issued.subject_id, written.id)
-
-
-async def _point_to(db: AsyncSession, sale_id: UUID, invoice_id: UUID) -> None:
-    sale = await sales.sale(db, sale_id, lock=True)
-    if sale is not None:
-        sale.invoice_id = invoice_id
-        db.add(sale)
+        await sales.point_to(db, await einvoice.subjects_of(db, written.id), written.id)
 
 
 async def _locked(db: AsyncSession, correction_id: UUID) -> CorrectionRow:

@@ -151,16 +151,24 @@ async def _due_vnd(
     db: AsyncSession, row: CorrectionRow, sale: SaleRow, issued: einvoice.IssuedInvoice
 ) -> int:
     """By how much the invoice says more than what the buyer paid in the end, this refund at most."""
+    template = issued.invoice.template
     says_vnd = issued.payable_vnd + sum(
-        one.payable_vnd
-        for one in await einvoice.successors(db, issued.id)
-        if one.kind == "adjustment"
+        einvoice.totals_of(template, one).payable_vnd
+        for one in await einvoice.adjustments_of(db, issued.id)
     )
+    kept_vnd = 0  # of each sale that the invoice is of: several where it replaced a list
+    others = await einvoice.subjects_of(db, issued.id) - {sale.id}
+    for one in [sale, *await sales.locked(db, list(others))]:
+        kept_vnd += await _kept_vnd(db, one)
+    return max(0, min(row.amount_vnd, says_vnd - kept_vnd))
+
+
+async def _kept_vnd(db: AsyncSession, sale: SaleRow) -> int:
+    """What the buyer paid for a sale in the end."""
     known = {one.refund_id for one in await corrections.of_sale(db, sale.id)}
     found = await refunds.refunds_of(db, sale)
     back_vnd = sum(one.amount_vnd for one in found if one.state == "done" or one.id in known)
-    kept_vnd = max(sale.received_vnd, sale.amount_vnd) - back_vnd
-    return max(0, min(row.amount_vnd, says_vnd - max(0, kept_vnd)))
+    return max(0, max(sale.received_vnd, sale.amount_vnd) - back_vnd)
 
 
 async def _sale_of(db: AsyncSession, payment_id: str | None, receipt_id: str) -> SaleRow | None:

@@ -22,7 +22,7 @@ from market.errors import NotFound
 from market.flows import correction as flow
 from market.flows.correction import Wish
 from market.settings import Settings
-from market.web import auth, invoice_words
+from market.web import auth, invoice_words, list_corrections
 from market.web import correction_forms as forms
 from market.web.errors import problem_of, tells
 from market.web.i18n import N_
@@ -54,11 +54,17 @@ async def what_page(
     async with database.as_viewer(viewer) as db:
         stall, vendor_id = await own_stall(db, stall_id)
         issued = await own_invoice(db, invoice_id, vendor_id)
-    return _what(stall, issued)
+        alike = await einvoice.alike(db, issued)
+    return _what(stall, issued, alike_count=len(alike))
 
 
-def _what(stall: sales.StallPlace, issued: einvoice.IssuedInvoice, problem: str = "") -> Template:
-    context = {"stall": stall, "issued": issued, "tiles": forms.TILES, "problem": problem}
+def _what(
+    stall: sales.StallPlace, issued: einvoice.IssuedInvoice, problem: str = "", alike_count: int = 0
+) -> Template:
+    context = {
+        "stall": stall, "issued": issued, "tiles": forms.TILES, "problem": problem,
+        "alike_count": alike_count,
+    }  # fmt: skip
     return Template("correct_what.html", context=context)
 
 
@@ -261,6 +267,7 @@ async def state_page(
         new = await einvoice.invoice_by_id(db, row.id) if written else None
         notice = await einvoice.notice_standing(db, row.id) if written else None
         lines = await corrections.lines_now(db, issued) if issued else ()
+        listed = [await einvoice.invoice_by_id(db, one) for one in row.listed_ids]
     found = new.reasons if new else notice.reasons if notice else ()
     context = {
         "stall": stall,
@@ -275,6 +282,7 @@ async def state_page(
         "lines": list(enumerate(lines)),
         "right": corrections.lines_in(row.content),
         "right_buyer": corrections.buyer_in(row.content),
+        "listed": [one for one in listed if one is not None],
         "today": now,
     }
     return Template("correction.html", context=context)
@@ -346,4 +354,4 @@ def _index(given: str) -> int | None:
     return int(given)
 
 
-routers = [what_page, how_page, set_right, state_page, act]
+routers = [what_page, how_page, set_right, state_page, act, *list_corrections.routers]
