@@ -97,7 +97,7 @@ async def test_one_replacement_of_two_is_accepted_and_both_sales_find_it(
     assert (said.state, said.payable_vnd) == ("accepted", first.payable_vnd * 2 + 20_000)
     assert [one.id for one in found] == [new.id, new.id]
     assert [one.correction for one in old] == ["replaced", "replaced"]
-    assert [(one.name, one.quantity) for one in said.invoice.lines][0] == ("Bún bò", 4)
+    assert next((one.name, one.quantity) for one in said.invoice.lines) == ("Bún bò", 4)
 
 
 async def test_the_list_says_each_invoice_with_its_difference(registered, sold):
