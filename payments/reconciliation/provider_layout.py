@@ -81,7 +81,7 @@ def layout_of(raw: bytes) -> Layout:
     """
     if len(raw) > FILE_BYTES_MAX:
         raise RecordTooLarge("The file is larger than 2 GiB.", "Ask for one file a day.")
-    if not raw.strip():
+    if not raw or raw.isspace():
         raise RecordEmpty("The file is empty.", "Ask the acquirer for it again.")
     require_text(raw)
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or raw[1:8:2] == b"\0\0\0\0":
@@ -92,7 +92,7 @@ def layout_of(raw: bytes) -> Layout:
     head_end = raw.find(b"\n", text_start, text_start + LINE_BYTES_MAX)
     if head_end < 0:
         raise RecordCut("There is one line only.", "Ask the acquirer for the whole file.", line=1)
-    delimiter, columns = _header(_text(raw[text_start:head_end], 1))
+    delimiter, columns = _header(_text(raw, text_start, head_end))
     end = len(raw)
     while end > head_end and raw[end - 1 : end] in (b"\n", b"\r", b" "):
         end -= 1
@@ -110,7 +110,7 @@ def check_checksum(raw: bytes, layout: Layout) -> None:
         raise RecordTrailer(
             "The checksum of the trailer does not fit the rows.",
             "The file was changed or damaged on its way: ask the acquirer for it again.",
-            line=raw.count(b"\n", 0, layout.rows_end) + 1,
+            line=_line_at(raw, layout.rows_end),
         )
 
 
@@ -131,25 +131,27 @@ def _header(line: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _trailer(raw: bytes, start: int, end: int, delimiter: str) -> Trailer:
-    line = raw.count(b"\n", 0, start) + 1
-    cells = [cell.strip().strip('"') for cell in _text(raw[start:end], line).split(delimiter)]
+    cells = [cell.strip().strip('"') for cell in _text(raw, start, end).split(delimiter)]
     while cells and not cells[-1]:
         cells.pop()
     if not cells or cells[0].upper() != TRAILER:
         raise RecordCut(
             "The file does not end with a trailer.",
-            "It was cut on its way: ask the acquirer for it again.", line=line,
+            "It was cut on its way: ask the acquirer for it again.", line=_line_at(raw, start),
         )  # fmt: skip
     if len(cells) not in (6, 7):
         raise RecordTrailer(
             f"The trailer has {len(cells)} cells.",
-            "It must say rows, sums of amount, fee and net, and a checksum.", line=line,
-        )  # fmt: skip
+            "It must say rows, sums of amount, fee and net, and a checksum.",
+            line=_line_at(raw, start),
+        )
     try:
         numbers = [int(_DIGITS.fullmatch(cell)[0]) for cell in cells[1:-1]]  # type: ignore[index]
     except TypeError:
         raise RecordTrailer(
-            "A sum of the trailer is no whole number.", "Write digits alone: 1000000.", line=line
+            "A sum of the trailer is no whole number.",
+            "Write digits alone: 1000000.",
+            line=_line_at(raw, start),
         ) from None
     return Trailer(
         row_count=numbers[0],
@@ -179,10 +181,16 @@ def _checksum(part: bytes | memoryview, like: str) -> str:
     return "" if kind is None else kind(part, usedforsecurity=False).hexdigest()
 
 
-def _text(part: bytes, line: int) -> str:
+def _text(raw: bytes, start: int, end: int) -> str:
     try:
-        return part.decode("utf-8")
+        return raw[start:end].decode("utf-8")
     except UnicodeDecodeError as wrong:
         raise RecordEncoding(
-            "A letter is not UTF-8.", "Save the file as UTF-8 and try again.", line=line
-        ) from wrong
+            "A letter is not UTF-8.", "Save the file as UTF-8 and try again.",
+            line=_line_at(raw, start),
+        ) from wrong  # fmt: skip
+
+
+def _line_at(raw: bytes, start: int) -> int:
+    """Counted only where something is wrong: it takes a pass over the file."""
+    return raw.count(b"\n", 0, start) + 1
