@@ -179,6 +179,18 @@ async def last_number(db: AsyncSession, tax_id: str, template: int, symbol: str)
     return int(found.scalar() or 0)
 
 
+async def pass_over(
+    db: AsyncSession, owner_id: UUID, tax_id: str, template: int, symbol: str, number: int
+) -> None:
+    """Count a number of a till that becomes no invoice, so that those after it have their turn.
+
+    Continuity is not possible where a buyer saw a number and its sale was refused; then numbers have
+    to rise with time and to be used once (Decree 254/2026, Annex 2). The caller keeps why.
+    Raises: NumberOutOfTurn where one before it is not here yet.
+    """
+    await next_number(db, owner_id, tax_id, template, symbol, expected=number)
+
+
 async def own_serial(db: AsyncSession, prefix: str, till_id: UUID, serial: int) -> int:
     """The serial a till gave by itself, if it lies in a range of its own. Raises: NumberOutOfTurn."""
     ranges = await ranges_of_till(db, prefix, till_id)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, Text, UniqueConstraint, text, true
 from sqlmodel import Field
 
 from market.tables import INSTANT, Base
@@ -17,6 +17,7 @@ class TillNumberRow(Base, table=True):
         CheckConstraint("number BETWEEN 1 AND 99999999", name="number"),
         UniqueConstraint("till_id", "symbol", "number"),
         UniqueConstraint("code"),
+        UniqueConstraint("lookup_code"),
         Index("ix_till_number_vendor_id", "vendor_id"),
         Index("ix_till_number_waiting", "till_id", postgresql_where=text("issued_at IS NULL")),
     )
@@ -32,3 +33,27 @@ class TillNumberRow(Base, table=True):
     """By the till's clock, never later than `told_at`."""
     told_at: datetime = Field(sa_type=INSTANT)
     issued_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    """When its turn came: it became an invoice, or was passed over."""
+    lookup_code: str | None = Field(default=None, sa_type=Text)
+    """As the buyer's slip has it; tills that made none yet leave it to the market."""
+    passed_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    """When it was told that its sale was refused: this number becomes no invoice, ever."""
+    passed_why: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    """The code of the refusal."""
+    was_shown: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
+    """Whether the buyer saw it before it was passed over."""
+
+
+class TillSlipRow(Base, table=True):
+    """With which letters the lookup codes begin that a till makes: whose slip it is, before it is told."""
+
+    __tablename__ = "till_slip"
+    __table_args__ = (
+        CheckConstraint("length(prefix) = 6", name="prefix"),
+        UniqueConstraint("prefix"),
+    )
+    till_id: UUID = Field(primary_key=True)
+    """As the engine knows it."""
+    stall_id: UUID
+    vendor_id: UUID
+    prefix: str = Field(sa_type=Text)

@@ -109,11 +109,13 @@ async def issue_numbered(
     if facts.vendor.id != given.vendor_id:
         raise NotFound("sale", given.sale_id)
     own = einvoice.OwnNumber(given.till_id, given.number, int(given.code[-11:]))
+    command = _command(facts, None, now)
     command = replace(
-        _command(facts, None, now),
+        command,
         issued_at=given.numbered_at,
         letters=given.symbol[-2:],
         own_number=own,
+        lookup_code=given.lookup_code or command.lookup_code,
     )
     issued = await einvoice.issue(db, command, now=now)
     await live.tell_all(db, _pointed(db, facts, issued), now=now)
@@ -128,6 +130,7 @@ async def numbered_by_tills(db: AsyncSession, sale_ids: Sequence[UUID]) -> set[U
         .where(
             col(TillNumberRow.sale_id).in_(sale_ids),
             col(TillNumberRow.issued_at).is_(None),
+            col(TillNumberRow.passed_at).is_(None),
             col(SaleRow.vendor_id) == col(TillNumberRow.vendor_id),
         )
     )

@@ -4,7 +4,7 @@ A number a buyer was shown is told before its sale, so that nobody gives the sal
 becomes an invoice once the sale is paid and every number before it has become one: no gaps.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -26,7 +26,7 @@ from einvoice.errors import (
 from einvoice.identifiers import prefix_in
 from market import clock, sales
 from market.errors import InvoiceNotPossible, MarketError, NotFound
-from market.flows import invoice_issuing
+from market.flows import invoice_issuing, till_slips
 from market.flows.context import Context
 from market.tables import StallRow, VendorRow
 from market.till_tables import TillNumberRow
@@ -50,42 +50,102 @@ class Told:
     number: int
     code: str
     numbered_at: datetime
+    lookup_code: str = ""
+
+
+@dataclass(frozen=True)
+class Handed:
+    """Where a number stands: “kept” until its turn, “issued”, or “passed” over."""
+
+    state: str
+    issued: einvoice.IssuedInvoice | None = None
 
 
 async def range_for(
     db: AsyncSession, stall_id: UUID, till_id: UUID, after: int, *, now: datetime
-) -> einvoice.TillNumbers:
-    """The numbers and codes this till may give by itself; asked again, the same.
+) -> tuple[einvoice.TillNumbers, str]:
+    """What this till may give by itself, asked again the same; how its lookup codes begin.
 
     Raises: NotFound, InvoiceNotPossible where the vendor does not issue by itself.
     """
     vendor = await _vendor(db, stall_id)
+    known_as = _known_as(vendor, till_id)
     try:
-        return await einvoice.numbers_of_till(
-            db, vendor.id, vendor.tax_id, _known_as(vendor, till_id),
+        given = await einvoice.numbers_of_till(
+            db, vendor.id, vendor.tax_id, known_as,
             after=after, count=CODES, on=clock.local_day(now), now=now,
         )  # fmt: skip
     except SellerNotRegistered:
         raise InvoiceNotPossible(vendor.id, "not_registered") from None
+    prefix = await till_slips.prefix_of(db, known_as, stall_id, vendor.id)
+    return await _after_told(db, known_as, given), prefix
 
 
 async def hand_in(
     db: AsyncSession, stall_id: UUID, till_id: UUID, told: Told, *, now: datetime
-) -> einvoice.IssuedInvoice | None:
+) -> Handed:
     """Keep a number the till gave; the invoice, if it could be issued. Told twice, kept once.
 
     Raises: NotFound, InvoiceNotPossible, NumberOutOfTurn for a number or code that is not this
     till's, IdReused for another number of a sale that has one, AlreadyInvoiced for a sale that was
-    invoiced under another number before.
+    invoiced under another number before, CodeInvalid for a lookup code of another till.
     """
     vendor = await _vendor(db, stall_id)
     row = await _kept(db, vendor, _known_as(vendor, till_id), told, now)
     if row.issued_at is None:
         await issue_in_turn(db, row.till_id, now=now)
+    if row.passed_at is not None:
+        return Handed("passed")
     issued = await einvoice.invoice_by_id(db, told.sale_id)
     if issued is not None and issued.invoice.code != told.code:
         raise AlreadyInvoiced(told.sale_id, issued.id)
-    return issued
+    return Handed("kept" if issued is None else "issued", issued)
+
+
+async def pass_over(
+    db: AsyncSession,
+    stall_id: UUID,
+    till_id: UUID,
+    sale_id: UUID,
+    *,
+    why: str,
+    was_shown: bool,
+    now: datetime,
+) -> Handed:
+    """The market refused the sale of a number: it becomes no invoice, those after it have their turn.
+
+    It stays used, whether the buyer saw it or not: numbers rise and are given once (Decree 254/2026,
+    Annex 2). A sale that came nevertheless keeps its number. Raises: NotFound.
+    """
+    vendor = await _vendor(db, stall_id)
+    row = await db.get(TillNumberRow, sale_id, with_for_update=True)
+    if row is None or row.till_id != _known_as(vendor, till_id):
+        raise NotFound("sale", sale_id)
+    if row.issued_at is None and await sales.sale(db, sale_id) is None:
+        row.passed_at, row.passed_why, row.was_shown = row.passed_at or now, why, was_shown
+        db.add(row)
+        await issue_in_turn(db, row.till_id, now=now)
+    if row.passed_at is not None:
+        return Handed("passed")
+    issued = await einvoice.invoice_by_id(db, sale_id)
+    return Handed("kept" if issued is None else "issued", issued)
+
+
+async def passed(
+    db: AsyncSession, vendor_id: UUID, since: datetime, until: datetime
+) -> list[TillNumberRow]:
+    """Numbers of a span that became no invoice, in their order: the gaps, and why they are there."""
+    rows = await db.exec(
+        select(TillNumberRow)
+        .where(
+            col(TillNumberRow.vendor_id) == vendor_id,
+            col(TillNumberRow.passed_at).is_not(None),
+            col(TillNumberRow.numbered_at) >= since,
+            col(TillNumberRow.numbered_at) < until,
+        )
+        .order_by(col(TillNumberRow.symbol), col(TillNumberRow.number))
+    )
+    return list(rows.all())
 
 
 async def issue_in_turn(db: AsyncSession, till_id: UUID, *, now: datetime) -> int:
@@ -101,7 +161,10 @@ async def issue_in_turn(db: AsyncSession, till_id: UUID, *, now: datetime) -> in
     done = 0
     for row in rows.all():
         try:
-            await invoice_issuing.issue_numbered(db, row, now=now)
+            if row.passed_at is not None:
+                await _pass(db, row)
+            else:
+                await invoice_issuing.issue_numbered(db, row, now=now)
         except (EInvoiceError, MarketError):  # its sale is not here yet, or not its turn: later
             break
         row.issued_at = now
@@ -120,10 +183,47 @@ async def issue_till_numbers(context: Context, _: dict[str, Any]) -> None:
             await issue_in_turn(db, till_id, now=context.now())
 
 
-# The first number of a till is due: its sale is paid.
+# A number of a till is due: its sale is paid, or was refused.
 _WAITING = text("""
-SELECT DISTINCT n.till_id FROM market.till_number n JOIN market.sale s ON s.id = n.sale_id
-WHERE n.issued_at IS NULL AND s.state = 'paid' LIMIT :most
+SELECT DISTINCT n.till_id FROM market.till_number n LEFT JOIN market.sale s ON s.id = n.sale_id
+WHERE n.issued_at IS NULL AND (s.state = 'paid' OR n.passed_at IS NOT NULL) LIMIT :most
+""")
+
+
+async def _pass(db: AsyncSession, row: TillNumberRow) -> None:
+    known = await einvoice.till_of(db, row.till_id)
+    assert known is not None  # it asked for its range
+    async with db.begin_nested():
+        await series.pass_over(
+            db, row.vendor_id, known[0], einvoice.SALES_INVOICE, row.symbol, row.number
+        )
+
+
+async def _after_told(
+    db: AsyncSession, till_id: UUID, given: einvoice.TillNumbers
+) -> einvoice.TillNumbers:
+    """Behind what this till has told already, for a phone that lost its memory: nothing is given twice."""
+    codes = given.codes
+    found = await (await db.connection()).execute(
+        _TOLD,
+        {
+            "till_id": till_id,
+            "symbol": given.symbol,
+            "first": f"{codes.prefix}-{codes.first_serial:011d}",
+            "last": f"{codes.prefix}-{codes.last_serial:011d}",
+        },
+    )
+    number, code = found.one()
+    return replace(
+        given,
+        next_number=max(given.next_number, (number or 0) + 1),
+        next_serial=max(given.next_serial, int(code[-11:]) + 1 if code else 0),
+    )
+
+
+_TOLD = text("""
+SELECT max(number), max(code) FILTER (WHERE code BETWEEN :first AND :last)
+FROM market.till_number WHERE till_id = :till_id AND symbol = :symbol
 """)
 
 
@@ -156,6 +256,7 @@ async def _kept(
             "sale_id": told.sale_id, "vendor_id": vendor.id, "till_id": till_id,
             "symbol": told.symbol, "number": told.number, "code": told.code,
             "numbered_at": told_at if told_at >= now - KEPT_MAX else now, "told_at": now,
+            "lookup_code": await till_slips.checked(db, till_id, told.lookup_code),
         }  # fmt: skip
         await (await db.connection()).execute(
             insert(TillNumberRow).values(values).on_conflict_do_nothing()

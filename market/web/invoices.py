@@ -16,7 +16,7 @@ from einvoice.envelope import REVIEW
 from market import clock, corrections, sales
 from market.db import Database, Viewer
 from market.errors import NotFound
-from market.flows import day_end, delegation, invoice_deadlines, invoice_issuing
+from market.flows import day_end, delegation, invoice_deadlines, invoice_issuing, till_numbers
 from market.flows import invoice as invoice_flow
 from market.web import auth, invoice_words
 from market.web.errors import documented
@@ -98,6 +98,7 @@ async def day_page(
         to_do = await corrections.to_do(db, vendor_id)
         demands = await einvoice.demands_of(db, vendor_id)
         standing = await delegation.standing_at(db, vendor_id, today)
+        passed = await till_numbers.passed(db, vendor_id, since, until)
     context = {
         "stall": stall,
         "day": day,
@@ -113,6 +114,7 @@ async def day_page(
         "demands": [(one, one.kind == REVIEW) for one in demands],
         "today": today,
         "standing": standing,
+        "passed": passed,
         "invoices": [(one, invoice_words.told(one.reasons)) for one in listed],
     }
     return Template("invoices_day.html", context=context)

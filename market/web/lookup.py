@@ -17,6 +17,7 @@ from einvoice import BuyerKind, Verdict
 from market import clock, corrections, ids
 from market.db import Database
 from market.flows import invoice as invoice_flow
+from market.flows import till_slips
 from market.settings import Settings
 from market.web.errors import problem_of
 
@@ -61,9 +62,13 @@ async def lookup_page(
 ) -> Template:
     """The invoice, its state at the tax authority, and its original to download."""
     issued = await _found(database, code)
-    if issued is None:
+    if issued is not None:
+        return await _page(database, issued, now)
+    async with database.as_system() as db:
+        slip = await till_slips.slip_of(db, code)
+    if slip is None:
         return _unknown(code)
-    return await _page(database, issued, now)
+    return Template("slip.html", context={"slip": slip, "code": code})
 
 
 @get("/hd/{code:str}/xml", include_in_schema=False)

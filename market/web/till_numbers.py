@@ -33,6 +33,8 @@ class RangeView(Struct, frozen=True, kw_only=True):
     """A code is this, a dash and the serial in eleven digits."""
     next_serial: int
     last_serial: int
+    lookup_prefix: str
+    """A lookup code is this and ten more of 0–9, A–Z without I, L, O, U, drawn by the till."""
     now: datetime
     """The server's instant, by which a till's clock is set right."""
 
@@ -45,10 +47,25 @@ class OwnInvoiceCommand(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     number: Annotated[int, Meta(ge=1, le=99_999_999)]
     code: Annotated[str, Meta(min_length=23, max_length=23)]
     numbered_at: Annotated[datetime, Meta(tz=True)]
+    lookup_code: Annotated[str, Meta(pattern="^([0-9A-HJKMNP-TV-Z]{16})?$")] = ""
+    """What the QR on the buyer's slip leads to; empty: the market makes one."""
+
+
+class RefusedSaleCommand(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The market refused the sale of a number the till gave."""
+
+    sale_id: UUID
+    why: Annotated[str, Meta(max_length=100)]
+    """The code of the refusal."""
+    was_shown: bool
+    """Whether the buyer saw the number."""
 
 
 class OwnInvoiceView(Struct, frozen=True, kw_only=True):
-    """“kept” until its sale is paid and all numbers before it are invoices; then “issued”."""
+    """“kept” until its sale is paid and all numbers before it are invoices; then “issued”.
+
+    “passed”: its sale was refused, the number becomes no invoice and is given to no other sale.
+    """
 
     sale_id: UUID
     state: str
@@ -73,7 +90,7 @@ async def take_range(
     `till_id` is a UUID the till made once and keeps. 409 where the stall does not invoice by itself.
     """
     async with database.as_system() as db:
-        given = await till_numbers.range_for(db, stall_id, till_id, data.after, now=now)
+        given, prefix = await till_numbers.range_for(db, stall_id, till_id, data.after, now=now)
     return RangeView(
         template=given.template,
         symbol=given.symbol,
@@ -81,6 +98,7 @@ async def take_range(
         code_prefix=given.codes.prefix,
         next_serial=given.next_serial,
         last_serial=given.codes.last_serial,
+        lookup_prefix=prefix,
         now=now,
     )
 
@@ -99,14 +117,39 @@ async def hand_in(
     now: NamedDependency[datetime],
 ) -> OwnInvoiceView:
     """Tell a number the till gave. Told twice, kept once; the invoice carries it and no other."""
-    told = till_numbers.Told(data.sale_id, data.symbol, data.number, data.code, data.numbered_at)
-    async with database.as_system() as db:
-        issued = await till_numbers.hand_in(db, stall_id, till_id, told, now=now)
-    if issued is None:
-        return OwnInvoiceView(sale_id=data.sale_id, state="kept")
-    return OwnInvoiceView(
-        sale_id=data.sale_id, state="issued", lookup_url=f"/hd/{issued.lookup_code}"
+    told = till_numbers.Told(
+        data.sale_id, data.symbol, data.number, data.code, data.numbered_at, data.lookup_code
     )
+    async with database.as_system() as db:
+        handed = await till_numbers.hand_in(db, stall_id, till_id, told, now=now)
+    return _view(data.sale_id, handed)
 
 
-routers = [take_range, hand_in]
+@post(
+    "/api/stalls/{stall_id:uuid}/tills/{till_id:uuid}/refusals",
+    guards=[auth.vendor_of_stall],
+    status_code=200,
+    responses=documented(400, 401, 403, 404),
+)
+async def pass_over(
+    stall_id: FromPath[UUID],
+    till_id: FromPath[UUID],
+    data: JSONBody[RefusedSaleCommand],
+    database: NamedDependency[Database],
+    now: NamedDependency[datetime],
+) -> OwnInvoiceView:
+    """Tell that the sale of a number was refused: later numbers need not wait for it any more."""
+    async with database.as_system() as db:
+        handed = await till_numbers.pass_over(
+            db, stall_id, till_id, data.sale_id,
+            why=data.why, was_shown=data.was_shown, now=now,
+        )  # fmt: skip
+    return _view(data.sale_id, handed)
+
+
+def _view(sale_id: UUID, handed: till_numbers.Handed) -> OwnInvoiceView:
+    url = f"/hd/{handed.issued.lookup_code}" if handed.issued else ""
+    return OwnInvoiceView(sale_id=sale_id, state=handed.state, lookup_url=url)
+
+
+routers = [take_range, hand_in, pass_over]

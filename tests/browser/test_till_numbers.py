@@ -1,10 +1,12 @@
 """A till whose line is cut gives the invoice's number and code itself; the invoice then carries them."""
 
 import re
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Page, expect
 
+from payments import qr_picture
 from tests.browser import test_invoices
 from tests.browser.people import Visitors
 
@@ -63,11 +65,13 @@ async def test_cash_without_a_line_has_its_invoice_number_at_once_and_the_invoic
         await page.keyboard.type(amount)
         await page.locator("#cash").click()
         await page.locator("#slip").get_by_role("button", name="Lập hóa đơn").click()
-        await expect(page.locator("#slip code")).to_have_text(re.compile(r"^M2-\d\d-\w{5}-\d{11}$"))
+        await expect(page.locator("#slip code").first).to_have_text(
+            re.compile(r"^M2-\d\d-\w{5}-\d{11}$")
+        )
         shown.append(
             (
                 await page.locator("#slip b").first.inner_text(),
-                await page.locator("#slip code").inner_text(),
+                await page.locator("#slip code").first.inner_text(),
             )
         )
         assert await vendor.barriers() == []
@@ -83,6 +87,37 @@ async def test_cash_without_a_line_has_its_invoice_number_at_once_and_the_invoic
         await row.get_by_role("link", name="Xem", exact=True).click()
         await page.get_by_role("link", name="Trang khách xem").click()
         await expect(page.locator(".paper")).to_contain_text(code)
+
+
+async def test_the_buyer_scans_the_slip_and_sees_the_invoice_once_the_stall_is_back(
+    visitors: Visitors, tmp_path
+):
+    vendor, buyer = await visitors.new(), await visitors.new()
+    vendor.watch.expected = LOST
+    page = await vendor.be_vendor()
+    await listening(page)
+    await cut(page, is_off=True)
+    await page.keyboard.type("34k")
+    await page.locator("#cash").click()
+    await page.locator("#slip").get_by_role("button", name="Lập hóa đơn").click()
+    await expect(page.locator("#slip .qr svg")).to_be_visible()
+    url = await page.locator("#slip .qr").get_attribute("data-code")
+    letters = await page.locator("#slip code").last.inner_text()
+    picture = await page.locator("#slip .qr").screenshot()
+    await page.screenshot(path=tmp_path / "slip.png")
+    assert await vendor.barriers() == []
+
+    seen = await buyer.go(urlsplit(url).path)
+    await expect(seen.locator("main")).to_contain_text("Chưa gửi")
+    await seen.screenshot(path=tmp_path / "untold.png")
+    assert await buyer.barriers() == []
+    await cut(page, is_off=False)
+
+    await expect(page.locator("#waiting")).to_be_hidden(timeout=SOON_MS)
+    await buyer.go(urlsplit(url).path)
+    await expect(seen.locator(".paper")).to_contain_text("34.000", timeout=SOON_MS)
+    assert urlsplit(url).path == f"/hd/{letters.replace(' ', '')}"
+    assert qr_picture.codes_in_picture(picture) == (url,)
 
 
 async def test_a_till_that_was_closed_while_offline_hands_its_number_in_later(visitors: Visitors):

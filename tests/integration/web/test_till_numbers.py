@@ -127,6 +127,164 @@ async def test_numbers_are_issued_in_their_order_whenever_their_sales_come(
     assert [one.invoice.number for one in issued] == [1, 2, 3]
 
 
+async def refuse(till, own: dict, *, was_shown: bool = True):
+    """The market refused the sale of this number: the till says so."""
+    body = {"sale_id": own["sale_id"], "why": "sale_lines_wrong", "was_shown": was_shown}
+    return await till.post(f"tills/{till.id}/refusals", body)
+
+
+async def test_a_number_whose_sale_was_refused_blocks_none_and_is_never_used_again_annex_2(
+    till, follow, database, as_, world
+):
+    """Decree 254/2026, Annex 2: where numbers cannot be continuous they rise and are used once."""
+    await till.ask()
+    first, refused, last = (till.numbered(place) for place in range(3))
+    for own in (first, refused, last):
+        await till.tell(own)
+    for own in (first, last):
+        await till.sell(own)
+    await follow()
+
+    passed = (await refuse(till, refused)).json()
+    states = [(await till.tell(own)).json()["state"] for own in (first, refused, last)]
+
+    assert passed["state"] == "passed"
+    assert states == ["issued", "passed", "issued"]
+    async with database.as_system() as db:
+        issued = [await einvoice.invoice_by_id(db, UUID(one["sale_id"])) for one in (first, last)]
+    assert [one.invoice.number for one in issued] == [1, 3]
+    forgot = (
+        await till.ask()
+    ).json()  # a phone without its memory gets neither number nor code again
+    assert forgot["next_number"] == 4
+    assert int(last["code"][-11:]) < forgot["next_serial"]
+    page = await as_("vendor").get(
+        f"/ban-hang/{world.stall_id}/hoa-don", headers={"accept": "text/html"}
+    )
+    assert "Số bị bỏ" in page.text
+    assert f"2{refused['symbol']} 2" in page.text
+    assert "Khách đã thấy số này." in page.text
+
+
+async def test_a_number_the_buyer_never_saw_is_passed_over_too_and_said_so(till, database):
+    await till.ask()
+    own = till.numbered()
+    await till.tell(own)
+
+    answer = await refuse(till, own, was_shown=False)
+    again = await refuse(till, own, was_shown=True)
+
+    assert (answer.json()["state"], again.json()["state"]) == ("passed", "passed")
+    async with database.as_system() as db:
+        row = await db.get(TillNumberRow, UUID(own["sale_id"]))
+    assert (row.was_shown, row.passed_why) == (False, "sale_lines_wrong")
+
+
+async def test_a_number_before_it_still_comes_first(till, follow, work, database):
+    await till.ask()
+    waiting, refused, last = (till.numbered(place) for place in range(3))
+    for own in (waiting, refused, last):
+        await till.tell(own)
+    await till.sell(last)
+    await refuse(till, refused)
+    await follow()
+    await work("issue_till_numbers")
+    async with database.as_system() as db:
+        early = await einvoice.invoice_by_id(db, UUID(last["sale_id"]))
+
+    await till.sell(waiting)
+    await follow()
+    await work("issue_till_numbers")
+
+    assert early is None
+    async with database.as_system() as db:
+        issued = [await einvoice.invoice_by_id(db, UUID(one["sale_id"])) for one in (waiting, last)]
+    assert [one.invoice.number for one in issued] == [1, 3]
+
+
+async def test_a_sale_that_is_here_keeps_its_number_whatever_is_said(till, follow, as_, world):
+    await till.ask()
+    own = till.numbered()
+    await till.tell(own)
+    await till.sell(own)
+    await follow()
+    stranger = Till(as_("other"), world.other_stall_id, till.sale_command)
+    stranger.id = till.id
+
+    refused = await refuse(till, own)
+    foreign = await refuse(stranger, own)
+
+    assert refused.json()["state"] in ("kept", "issued")
+    assert foreign.status_code in (404, 409)
+    assert (await till.tell(own)).json()["state"] == "issued"
+
+
+async def test_a_sale_made_anew_after_that_gets_an_ordinary_invoice(till, follow, database):
+    await till.ask()
+    own = till.numbered()
+    await till.tell(own)
+    await refuse(till, own)
+    await till.sell(own)
+    await follow()
+
+    tapped = await till.browser.post(f"/api/sales/{own['sale_id']}/invoice")
+
+    assert tapped.status_code in (200, 201)
+    async with database.as_system() as db:
+        issued = await einvoice.invoice_by_id(db, UUID(own["sale_id"]))
+    assert issued.invoice.symbol.endswith("AA")
+
+
+async def test_the_code_on_the_slip_says_not_sent_yet_and_then_shows_the_invoice(
+    till, follow, client
+):
+    await till.ask()
+    own = till.numbered(lookup_code=f"{till.range['lookup_prefix']}0123456789")
+
+    async def look() -> tuple[int, str]:
+        page = await client.get(f"/hd/{own['lookup_code']}", headers={"accept": "text/html"})
+        return page.status_code, page.text
+
+    untold = await look()
+    await till.tell(own)
+    waits = await look()
+    await till.sell(own)
+    await follow()
+    told = (await till.tell(own)).json()
+    shown = await look()
+
+    assert untold[0] == waits[0] == shown[0] == 200
+    assert "<b>Chưa gửi</b>" in untold[1]
+    assert own["code"] not in untold[1]
+    assert "<b>Chưa gửi</b>" in waits[1]
+    assert own["code"] in waits[1]
+    assert told["lookup_url"] == f"/hd/{own['lookup_code']}"
+    assert "<b>Chưa gửi</b>" not in shown[1]
+    assert own["code"] in shown[1]
+
+
+async def test_a_slip_whose_number_was_passed_over_sends_the_buyer_to_the_seller(till, client):
+    await till.ask()
+    own = till.numbered(lookup_code=f"{till.range['lookup_prefix']}0123456789")
+    await till.tell(own)
+    await refuse(till, own)
+
+    page = await client.get(f"/hd/{own['lookup_code']}", headers={"accept": "text/html"})
+
+    assert "Số này bị bỏ." in page.text
+
+
+async def test_a_lookup_code_of_another_till_is_refused(till):
+    await till.ask()
+    letters = "AAAAAA" if till.range["lookup_prefix"] != "AAAAAA" else "BBBBBB"
+
+    other = await till.tell(till.numbered(lookup_code=f"{letters}0123456789"))
+    none = await till.tell(till.numbered(lookup_code="short"))
+
+    assert other.status_code == 422
+    assert none.status_code in (400, 422)
+
+
 async def test_a_stall_that_invoices_every_sale_gives_a_numbered_one_no_second_number(
     till, follow, work, work_off, database, world
 ):

@@ -264,6 +264,7 @@ sales.addEventListener("change", showStanding);
 sales.addEventListener("invoiced", ({ detail: own }) => {
   toast(t("Hóa đơn số {number} đã được ghi.", { number: own.number }));
 });
+sales.addEventListener("passed", ({ detail: { own, sale } }) => warn(t("Hóa đơn số {number} không lập được, số này bỏ. Ghi lại lần bán {amount}.", { number: own.number, amount: vnd(sale.command.amount_vnd) }), true));
 sales.addEventListener("stuck", ({ detail }) => warn(t("Hóa đơn số {number} lập lúc mất mạng chưa ghi được. Gọi hỗ trợ của chợ.", { number: detail.own.number }), true));
 
 async function showStanding() {

@@ -4,6 +4,7 @@
 import * as store from "./store.js";
 
 const LOW = 100;
+const LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; // of lookup codes: none is taken for another
 const VIETNAM_MS = 7 * 3_600_000;
 
 const yearOf = (at) => String(new Date(at + VIETNAM_MS).getUTCFullYear() % 100).padStart(2, "0");
@@ -24,12 +25,13 @@ export class Numbers {
     try {
       const held = await store.numbers(this.stall.id);
       const isOld = held?.symbol?.slice(1, 3) !== yearOf(Date.now());
-      if (held && !isOld && (held.spare || leftOf(held) >= LOW)) return;
+      const canMark = Boolean(held?.lookup_prefix); // kept by an older page: asked for once
+      if (held && !isOld && canMark && (held.spare || leftOf(held) >= LOW)) return;
       const tillId = held?.till_id ?? this.newId();
       if (!held) await store.withNumbers(this.stall.id, null, (now) => ({ held: now ?? { stall_id: this.stall.id, till_id: tillId } }));
       const till = (await store.numbers(this.stall.id)).till_id; // another page may have been first
       const given = await this.call(`/api/stalls/${this.stall.id}/tills/${till}/range`, {
-        method: "POST", body: { after: isOld ? 0 : held.last_serial },
+        method: "POST", body: { after: isOld || !canMark ? 0 : held.last_serial },
       });
       await store.withNumbers(this.stall.id, null, (now) => ({ held: joined(now, given) }));
       navigator.storage?.persist?.();
@@ -52,10 +54,15 @@ export class Numbers {
         number: held.next_number,
         code: `${held.code_prefix}-${String(held.next_serial).padStart(11, "0")}`,
         numbered_at: new Date(at).toISOString(),
+        ...(held.lookup_prefix ? { lookup_code: held.lookup_prefix + drawn(10) } : {}),
       };
       return { answer: own, sale: { ...sale, own }, held: afterOne(held) };
     }).catch(() => null);
   }
+}
+
+function drawn(count) {
+  return [...crypto.getRandomValues(new Uint8Array(count))].map((byte) => LETTERS[byte & 31]).join("");
 }
 
 function afterOne(held) {
@@ -65,12 +72,12 @@ function afterOne(held) {
 
 // A new range of the same series waits behind the old one; the count of numbers goes on here.
 function joined(held, given) {
-  const { symbol, template, code_prefix, next_serial, last_serial, next_number } = given;
-  const ahead_ms = Date.parse(given.now) - Date.now();
+  const { symbol, template, code_prefix, next_serial, last_serial, next_number, lookup_prefix } = given;
+  const now = { ...held, lookup_prefix, ahead_ms: Date.parse(given.now) - Date.now() };
   if (held.symbol === symbol && held.code_prefix === code_prefix) {
-    if (next_serial <= held.last_serial) return { ...held, ahead_ms };
-    if (leftOf(held) > 0) return { ...held, ahead_ms, spare: { next_serial, last_serial } };
-    return { ...held, ahead_ms, next_serial, last_serial };
+    if (next_serial <= held.last_serial) return now;
+    if (leftOf(held) > 0) return { ...now, spare: { next_serial, last_serial } };
+    return { ...now, next_serial, last_serial };
   }
-  return { ...held, symbol, template, code_prefix, next_serial, last_serial, next_number, ahead_ms, spare: null };
+  return { ...now, symbol, template, code_prefix, next_serial, last_serial, next_number, spare: null };
 }

@@ -88,10 +88,10 @@ export class Sales extends EventTarget {
     try {
       if (own) await this.#tell(sale, own); // before its sale, so that it gets no other number
       sale.view = await call(`/api/stalls/${this.stallId}/sales`, { method: "POST", body: sale.command });
-      if (own && (await this.#tell(sale, own)).state !== "issued") return sale.view; // asked again soon
+      if (own && (await this.#tell(sale, own)).state === "kept") return sale.view; // asked again soon
     } catch (error) {
       if (error instanceof Refused && error.problem.status !== 401 && error.problem.status !== 403) {
-        if (own) await this.#stuck(sale, own, error.problem);
+        if (own) await this.#refused(sale, own, error.problem);
         else {
           sale.state = "refused";
           await store.drop(sale.sale_id);
@@ -114,10 +114,23 @@ export class Sales extends EventTarget {
     }).catch(() => null);
   }
 
-  async #tell(sale, { symbol, number, code, numbered_at }) {
+  async #tell(sale, { symbol, number, code, numbered_at, lookup_code = "" }) {
+    return this.#till("invoices", { sale_id: sale.sale_id, symbol, number, code, numbered_at, lookup_code });
+  }
+
+  async #till(what, body) {
     const { till_id } = await store.numbers(this.stallId);
-    const body = { sale_id: sale.sale_id, symbol, number, code, numbered_at };
-    return call(`/api/stalls/${this.stallId}/tills/${till_id}/invoices`, { method: "POST", body });
+    return call(`/api/stalls/${this.stallId}/tills/${till_id}/${what}`, { method: "POST", body });
+  }
+
+  // Numbered, then refused: the number becomes no invoice, and the numbers after it do not wait for it.
+  async #refused(sale, own, problem) {
+    const body = { sale_id: sale.sale_id, why: problem.code ?? "", was_shown: own.was_shown === true };
+    const told = await this.#till("refusals", body).catch(() => null);
+    if (told?.state !== "passed") return this.#stuck(sale, own, problem);
+    await store.drop(sale.sale_id);
+    this.#changed();
+    this.dispatchEvent(new CustomEvent("passed", { detail: { own, sale, problem } }));
   }
 
   // A number a buyer was shown is never dropped: it is tried again, and a person is told.

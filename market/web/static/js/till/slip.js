@@ -3,6 +3,8 @@
 import { vnd } from "../money.js";
 import { t } from "../strings.js";
 import { icon } from "./heard.js";
+import { draw } from "./qr.js";
+import * as store from "./store.js";
 
 const OFFERED_MS = 20_000;
 
@@ -11,6 +13,23 @@ function line(tag, text, className = "") {
   made.textContent = text;
   if (className) made.className = className;
   return made;
+}
+
+// What the buyer scans, now or at home: the invoice is behind it once this phone has a line again.
+function lookup({ lookup_code: code }) {
+  if (!code) return [];
+  const picture = line("div", "", "qr");
+  draw(picture, `${location.origin}/hd/${code}`);
+  picture.setAttribute("aria-label", t("Mã QR tra cứu hóa đơn"));
+  return [picture, line("span", t("Khách quét để xem hóa đơn khi có mạng. Mã tra cứu:")), line("code", code.match(/.{4}/g).join(" "))];
+}
+
+// The buyer saw the number: kept with the sale, for the day its sale is refused.
+function shown(sale) {
+  return store.change(sale.sale_id, (kept) => {
+    if (kept.own) kept.own.was_shown = true;
+    return Boolean(kept.own);
+  }).catch(() => null);
 }
 
 export class Slip {
@@ -49,7 +68,9 @@ export class Slip {
       line("b", vnd(sale.command.amount_vnd), "num"),
       line("code", own.code),
       line("span", t("Mã cơ quan thuế. Tự gửi khi có mạng lại."), "quiet"),
+      ...lookup(own),
     );
+    await shown(sale);
     return true;
   }
 
