@@ -1,5 +1,6 @@
 """What the simulated VNPAY knows: payments, refunds, and the rules it holds them to."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -50,6 +51,7 @@ MANDATORY = (
 )  # fmt: skip
 STATUS_OF_RESPONSE = {"00": "00", "07": "07", "11": "08", "24": "11"}
 """vnp_TransactionStatus by vnp_ResponseCode; all else is 02, an error."""
+_CODE = re.compile(r"[A-Za-z0-9]{3,20}")
 CARDS = {
     "9704198526191432198": "00",
     "9704195798459170488": "51",
@@ -345,7 +347,9 @@ def _is_well_formed(sent: Mapping[str, str]) -> bool:
         sent["vnp_Command"] in ("pay", "genqr"),
         sent["vnp_CurrCode"] == "VND",
         sent["vnp_Locale"] in ("vn", "en"),
-        amount.isascii() and amount.isdigit() and 1 <= len(amount) <= 12 and int(amount) >= 100,
+        amount.isascii() and amount.isdigit() and len(amount) <= 12 and int(amount) >= 100,
+        amount.endswith("00"),  # of a đồng there is no part
+        _CODE.fullmatch(sent.get("vnp_BankCode") or "NCB") is not None,
         len(sent["vnp_TxnRef"]) <= 100,
         len(sent["vnp_OrderInfo"]) <= 255,
         10 <= len(sent["vnp_ReturnUrl"]) <= 255
@@ -375,7 +379,14 @@ def _is_request(fields: Mapping[str, str]) -> bool:
             return False
     elif fields.get("vnp_Command") != "querydr":
         return False
-    return all(fields.get(name) for name in names) and len(fields["vnp_RequestId"]) <= 32
+    if not all(fields.get(name) for name in names):
+        return False
+    dates = (fields["vnp_TransactionDate"], fields["vnp_CreateDate"])
+    return (
+        fields["vnp_Version"] == vnpay.VERSION
+        and len(fields["vnp_RequestId"]) <= 32
+        and all(vnpay.instant(one) is not None for one in dates)
+    )
 
 
 def _refund_amount(fields: Mapping[str, str]) -> int:

@@ -14,8 +14,8 @@ from market.simulators.vnpay import VNPayConfig, create_app
 from payments import qr
 from payments.gateways import GatewayRefused, GatewayUnavailable, Notice, NoticeForged, Secrets
 from payments.gateways.vnpay import VNPayConfig as Terminal
-from payments.gateways.vnpay import VNPayGateway, VNPayOrder, pay_url, signed_query
-from payments.gateways.vnpay_api import VNPayClient
+from payments.gateways.vnpay import VNPayGateway, VNPayOrder, pay_url, signed_query, stamp
+from payments.gateways.vnpay_api import VNPayClient, signed_request
 from payments.reconciliation import provider_file
 
 SECRET = "CHODEMOSECRET0000000000000000001"
@@ -115,6 +115,8 @@ async def test_each_card_of_the_sandbox_ends_in_its_own_way(
     [
         ({"vnp_TxnRef": ""}, "03"),
         ({"vnp_Amount": "8.5"}, "03"),
+        ({"vnp_Amount": "8500050"}, "03"),
+        ({"vnp_BankCode": "N!"}, "03"),
         ({"vnp_CurrCode": "USD"}, "03"),
         ({"vnp_ReturnUrl": "javascript:alert(document.cookie)"}, "03"),
         ({"vnp_CreateDate": "today"}, "03"),
@@ -236,6 +238,20 @@ async def test_asking_is_refused_by_code(config, running) -> None:
             codes.append(refused.value.reason)
 
     assert codes == ["97", "02", "91", "94"]
+
+
+@pytest.mark.parametrize("change", [{"vnp_Version": "2.0.0"}, {"vnp_CreateDate": "today"}])
+async def test_a_question_in_another_format_is_refused_with_03(config, running, change) -> None:
+    now = stamp(clock.now())
+    fields = {
+        "vnp_RequestId": "Q1", "vnp_Version": "2.1.0", "vnp_Command": "querydr",
+        "vnp_TmnCode": "CHODEMO1", "vnp_TxnRef": "HD000123", "vnp_OrderInfo": "Truy van",
+        "vnp_TransactionDate": now, "vnp_CreateDate": now, "vnp_IpAddr": "203.0.113.10", **change,
+    }  # fmt: skip
+    async with running(create_app(config)) as client:
+        answer = await client.post(TERMINAL.api_url, json=signed_request(fields, SECRET))
+
+    assert answer.json()["vnp_ResponseCode"] == "03"
 
 
 async def test_a_partial_and_a_second_refund_never_exceed_the_payment(config, running) -> None:
