@@ -34,7 +34,7 @@ def add_parser(
         nargs="?",
         const=ACQUIRER,
         metavar="NAME",
-        help=f"it is a settlement file, of this acquirer ({ACQUIRER})",
+        help=f"it is a settlement file, of this acquirer ({ACQUIRER}; Stripe's report says so itself)",
     )
     side.add_argument(
         "--bank",
@@ -103,6 +103,11 @@ def _read(name: str) -> bytes:
 
 
 def _compare(options: argparse.Namespace, url: str, raw: bytes) -> dict[str, Any]:
+    from payments.reconciliation.stripe_report import ACQUIRER as STRIPE
+    from payments.reconciliation.stripe_report import is_report
+
+    if options.acquirer is None and options.bank is None and is_report(raw):
+        options.acquirer = STRIPE
     is_bank = options.bank is not None or (options.acquirer is None and not _is_provider_file(raw))
     if is_bank:
         return _statement(url, raw, options.bank or "", is_kept=options.load)

@@ -39,12 +39,17 @@ _NO_ROWS = frozenset({"payout", "payout_reversal"})
 _WHOLE = re.compile(r"(-?[0-9]{1,14})(?:\.0{1,2})?", re.ASCII)
 
 
+def is_report(raw: bytes) -> bool:
+    """Whether a file is one of Stripe's reports, by its header."""
+    return SIGN in raw[:LINE_BYTES_MAX].partition(b"\n")[0]
+
+
 def as_settlement_file(acquirer: str, raw: bytes) -> bytes:
     """A report of Stripe's as the settlement file it is; any other file as it came.
 
     Raises: RecordUnreadable, of the kind that fits, with the line of the report.
     """
-    if acquirer != ACQUIRER or SIGN not in raw[:LINE_BYTES_MAX].partition(b"\n")[0]:
+    if acquirer != ACQUIRER or not is_report(raw):
         return raw
     try:
         text = raw.decode("utf-8-sig")
@@ -121,10 +126,10 @@ def _vnd(text: str, name: str, line: int) -> int:
 
 def _instant(text: str, line: int) -> datetime:
     try:
-        return datetime.strptime(text.strip()[:19], "%Y-%m-%d %H:%M:%S").replace(
-            tzinfo=UTC
-        ).astimezone(VIETNAM)  # fmt: skip
-    except ValueError:
+        told = datetime.fromisoformat(text.strip())
+        aware = told if told.tzinfo else told.replace(tzinfo=UTC)
+        return aware.astimezone(VIETNAM)
+    except (ValueError, OverflowError):
         raise RecordCell(
             f"created_utc “{text[:25]}” is no time.", "Write 2026-11-23 03:17:22.", line=line
         ) from None

@@ -136,3 +136,16 @@ async def test_a_settlement_file_saved_as_utf_16_or_empty_is_one_sentence(vendor
     assert wide.stderr.endswith("The file is UTF-16. Save it as UTF-8 and try again.\n")
     assert empty.stderr.endswith("The file is empty. Ask the acquirer for it again.\n")
     assert wide.stderr.count("\n") == empty.stderr.count("\n") == 1
+
+
+def test_a_report_of_stripes_says_itself_whose_it_is(market):
+    report = (
+        b"balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id,"
+        b"payment_intent_id\ntxn_1,2026-11-20 03:00:00,vnd,85000,4710,80290,charge,ch_1,pi_1\n"
+    )
+
+    done = market("-", "--json", told=report)
+
+    answer = json.loads(done.stdout)
+    assert (answer["acquirer"], answer["day"]) == ("stripe", "2026-11-20")
+    assert answer["counts"] == {"missing_local": 1}

@@ -55,6 +55,12 @@ def test_the_day_is_vietnams_and_not_utcs():
     assert row.settlement_date == "2026-11-23"
 
 
+def test_a_time_with_its_zone_is_that_instant():
+    times = ("2026-11-22T03:17:22Z", "2026-11-22 10:17:22+07:00", "2026-11-22 03:17:22.500")
+
+    assert {rows(CHARGE | {"created_utc": one})[0].txn_time for one in times} == {"20261122101722"}
+
+
 def test_money_back_names_the_payment_it_is_of():
     lost = CHARGE | {
         "gross": "-85000", "fee": "0", "net": "-85000", "reporting_category": "dispute",
