@@ -13,7 +13,17 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from einvoice import delegation, demands, envelope, findings, notices, outages, registration, seal
+from einvoice import (
+    delegation,
+    demands,
+    envelope,
+    findings,
+    notices,
+    outages,
+    registration,
+    rules,
+    seal,
+)
 from einvoice.authority import PulledReply
 from einvoice.envelope import Message, Reason
 from einvoice.errors import CodeInvalid, DocumentInvalid, SealInvalid
@@ -239,7 +249,7 @@ async def _decide(
         return (await _coded(db, row, reply, now),)
     if finding.invalid:
         return await _decide_each(db, row, finding, now)
-    if finding.result in _UNNAMED and row.invoice_count > 1:
+    if finding.result in _UNNAMED and row.invoice_count > 1 and not _of_seller(finding, now):
         halved = await (await db.connection()).execute(_HALVE, {"message_id": row.id})
         return tuple(halved.scalars())
     reasons = [asdict(one) for one in finding.reasons]
@@ -254,6 +264,12 @@ async def _decide(
         .execution_options(synchronize_session=False)
     )
     return tuple(decided.scalars())
+
+
+def _of_seller(finding: Finding, now: datetime) -> bool:
+    """Whether every half would be refused too: the reason is who sells, not what an invoice says."""
+    known = rules.phrase("reasons_of_seller", now.astimezone(seal.VIETNAM).date()).split()
+    return any(one.code in known for one in finding.reasons)
 
 
 async def _decide_each(

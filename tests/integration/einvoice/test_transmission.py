@@ -1,5 +1,6 @@
 """Messages written before they are sent, and replies late, twice, out of order or forged."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -167,6 +168,24 @@ async def test_one_bad_invoice_is_found_by_halving_and_costs_no_other(registered
     assert rounds <= 4
     rejected = (await einvoice.invoices_of(registered, OWNER_ID, NOW))[2]
     assert rejected.reasons[0].remedy
+
+
+async def test_a_suspended_seller_s_package_is_refused_whole_and_not_halved(registered, authority):
+    """No half escapes a refusal of the seller: one message, one reason, all kept for later."""
+    issued = [await einvoice.issue(registered, command(), now=NOW) for _ in range(5)]
+    authority.known.sellers[TAX_ID] = replace(authority.known.sellers[TAX_ID], suspended=True)
+    await prepared(registered)
+    refused = authority.answer((await sent(registered)).body).later[0]
+
+    receipt = await einvoice.record_reply(registered, refused, now=NOW)
+
+    assert [one.code for one in receipt.reasons] == ["K102"]
+    assert await states(registered) == dict.fromkeys(range(1, 6), "rejected")
+    assert await prepared(registered) == []
+    authority.known.sellers[TAX_ID] = replace(authority.known.sellers[TAX_ID], suspended=False)
+    for one in issued:
+        await einvoice.resubmit(registered, one.id)
+    assert len(await prepared(registered)) > 0
 
 
 async def test_a_rejected_invoice_goes_out_again_under_a_new_id(registered):
