@@ -272,7 +272,7 @@ def _invoices(
             assert data is not None
             one = _known_invoice(said, data, office, kind)
             if kind != envelope.CASH_REGISTER_INVOICES:
-                _sealed_invoice(request, element, said)
+                _sealed_invoice(element, said)
             _check_invoice(said, one, seller, known, found, office, kind)
             found.append(one)
         except EInvoiceError as error:
@@ -353,10 +353,9 @@ def _check_invoice(
     related.check(one, known, beside)
 
 
-def _sealed_invoice(request: Message, element: etree._Element, said: Invoice) -> None:
+def _sealed_invoice(element: etree._Element, said: Invoice) -> None:
     """An ordinary invoice is signed by its seller, or by the delegate it names."""
-    by_id = seal.ids(request.data.getroottree().getroot())
-    sealed = seal.verify_at(element, seal.SELLER, by_id)
+    sealed = seal.verify_at(element, seal.SELLER, seal.ids(element))
     right = said.delegate.tax_id if said.delegate else said.seller.tax_id
     if sealed.tax_id != right:
         raise SealInvalid("holder", f"the certificate is of {sealed.tax_id or 'nobody'}")

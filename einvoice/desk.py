@@ -192,9 +192,8 @@ def _summary(
     seller = known.seller(header.tax_id)
     reasons: tuple[Reason, ...] = ()
     try:
-        by_id = seal.ids(root)
         for one in request.data:
-            sealed = seal.verify_at(one, kinds.SUMMARY, by_id)
+            sealed = seal.verify_at(one, kinds.SUMMARY, seal.ids(one))
             if sealed.tax_id != header.tax_id:
                 raise SealInvalid("holder", f"the certificate is of {sealed.tax_id or 'nobody'}")
         reasons = _wrong_tables(summaries.summaries_in(request), seller, header)

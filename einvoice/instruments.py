@@ -15,6 +15,10 @@ from einvoice.errors import InstrumentNotInForce
 _NUMBERED = re.compile(r"[0-9]+/(?:[0-9]{4}/)?(?:QĐ-[A-Z]+|NĐ-CP|TT-BTC|QH[0-9]+)")
 _WORD = re.compile("Nghị định|Thông tư|Nghị quyết")
 _ID = re.compile(r"\b[A-Z]{1,2}[0-9]{2,4}\b")
+_KINDS = {"Luật": "Law", "Nghị quyết": "Resolution", "Nghị định": "Decree", "Thông tư": "Circular",
+          "Quyết định": "Decision"}  # fmt: skip
+_PLACES = {"Điều": "Art.", "Phụ lục": "Annex", "mục": "item", "khoản": "clause", "điểm": "point"}
+_PLACE = re.compile("|".join(_PLACES))
 
 
 @dataclass(frozen=True)
@@ -87,14 +91,27 @@ def numbers_in(text: str) -> list[str]:
     return _NUMBERED.findall(text)
 
 
-def spelled(source: str) -> str:
+def spelled(source: str, language: str = "vi") -> str:
     """A rule's source with the ids of instruments written out."""
-    return _ID.sub(lambda found: _name(found[0]), source)
+    if language == "vi":
+        return _ID.sub(lambda found: _name(found[0]), source)
+    english = _ID.sub(lambda found: _english(found[0]), source)
+    return _PLACE.sub(lambda found: _PLACES[found[0]], english)
 
 
 def _name(identifier: str) -> str:
     found = by_id().get(identifier)
     return found.name if found else identifier
+
+
+def _english(identifier: str) -> str:
+    found = by_id().get(identifier)
+    if found is None:
+        return identifier
+    return next(
+        (f"{english} {found.number}" for kind, english in _KINDS.items() if kind in found.name),
+        found.name,
+    )
 
 
 @cache

@@ -189,14 +189,29 @@ def is_signed(root: etree._Element, place: Place) -> bool:
 
 
 def ids(root: etree._Element) -> dict[str, etree._Element]:
-    """Every Id of a document. Raises: SealInvalid if one stands twice: a way to wrap signatures."""
+    """Every Id of a document. Raises: SealInvalid if one stands twice: a way to wrap signatures.
+
+    Invoices of one message that were sealed apart may repeat each other's: each is verified by the
+    `ids` of its own element, and in the message such an Id names nothing, so no seal can rest on it.
+    """
     found: dict[str, etree._Element] = {}
+    repeated: set[str] = set()
     for node in cast(list[etree._Element], _with_id(root)):
         identifier = node.get("Id") or ""
         if identifier in found:
-            raise SealInvalid("duplicate_id", identifier)
+            item = _item(node)
+            if item is None or _item(found[identifier]) in (None, item):
+                raise SealInvalid("duplicate_id", identifier)
+            repeated.add(identifier)
         found[identifier] = node
-    return found
+    return {key: node for key, node in found.items() if key not in repeated}
+
+
+def _item(node: etree._Element) -> etree._Element | None:
+    """The item of a message an element is in: an invoice, a summary table."""
+    line = [node, *node.iterancestors()]
+    is_inside = len(line) > 2 and (line[-1].tag, line[-2].tag) == ("TDiep", "DLieu")
+    return line[-3] if is_inside else None
 
 
 def _signature(root: etree._Element, holder: str) -> etree._Element:

@@ -13,6 +13,7 @@ from typing import Any
 from einvoice import instruments, rules
 from einvoice.errors import NotPossible
 from einvoice.invoice import Invoice, Method
+from einvoice.sentences import SOURCE, said_in, say
 
 
 class Fault(StrEnum):
@@ -166,21 +167,28 @@ class Advice:
         """What to do first."""
         return self.choices[0]
 
-    def sentences(self) -> list[str]:
-        """The advice in Vietnamese, one step a line."""
-        said = [" hoặc ".join(_ACTIONS[one] for one in self.choices).capitalize() + "."]
-        said += [_NEEDS[one] for one in sorted(self.needs)]
+    def sentences(self, language: str = SOURCE) -> list[str]:
+        """The advice, one step a line, in Vietnamese or English."""
+        choices = [said_in(_ACTIONS[one], language) for one in self.choices]
+        first = said_in(" hoặc ", language).join(choices)
+        steps = [said_in(one, language) for one in self._steps()]
+        basis = said_in(say("Căn cứ: {}.", instruments.spelled(self.source, language)), language)
+        return [f"{first[0].upper()}{first[1:]}.", *steps, basis]
+
+    def _steps(self) -> list[str]:
+        said = [_NEEDS[one] for one in sorted(self.needs)]
         if self.is_locked:
             said.append("Cách làm này là bắt buộc, không đổi được.")
         if self.message_kind:
-            said.append(f"Gửi cơ quan thuế mẫu 04/SS-HĐĐT (thông điệp {self.message_kind}).")
+            kind = self.message_kind
+            said.append(say("Gửi cơ quan thuế mẫu 04/SS-HĐĐT (thông điệp {}).", kind))
         if self.answer_by:
-            said.append(f"Trả lời cơ quan thuế chậm nhất ngày {self.answer_by:%d/%m/%Y}.")
+            said.append(say("Trả lời cơ quan thuế chậm nhất ngày {:%d/%m/%Y}.", self.answer_by))
         if self.tax_period in _PERIODS:
             said.append(_PERIODS[self.tax_period])
-        return [*said, f"Căn cứ: {instruments.spelled(self.source)}."]
+        return said
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self, language: str = SOURCE) -> dict[str, Any]:
         """As JSON wants it."""
         return {
             "action": self.action.value,
@@ -190,8 +198,8 @@ class Advice:
             "message_kind": self.message_kind or None,
             "tax_period": self.tax_period.value,
             "answer_by": self.answer_by.isoformat() if self.answer_by else None,
-            "source": instruments.spelled(self.source),
-            "sentences": self.sentences(),
+            "source": instruments.spelled(self.source, language),
+            "sentences": self.sentences(language),
         }
 
 

@@ -4,7 +4,10 @@
 are believed only where a signature covers them or another part of the document confirms them.
 """
 
+import re
 from datetime import datetime
+
+from lxml import etree
 
 from einvoice import markup
 from einvoice.errors import DocumentInvalid
@@ -12,12 +15,15 @@ from einvoice.inspection import invoices, messages, signatures, structure
 from einvoice.inspection.invoices import Setting
 from einvoice.inspection.report import Remark, Report, Sheet, SignatureView, Verdict
 from einvoice.inspection.signatures import NOBODY, Trust
+from einvoice.sentences import say
 
 _UNREADABLE = {
-    "well-formed": "không phải XML đúng cấu trúc",
     "empty": "tệp trống",
     "bytes": "tệp lớn hơn 2 MB",
-    "DTD": "có DTD hoặc bảng mã khác UTF-8, không được phép",
+    "an encoding": "bảng mã khác UTF-8, không được phép",
+    "DTD": "có DTD, không được phép",
+    "Entity": "có thực thể không được khai báo, không được phép",
+    "Excessive depth": "các thẻ lồng nhau quá sâu",
     "UTF-8": "không phải UTF-8",
     "namespaces": "khai báo quá nhiều không gian tên",
     "processing instruction": "có lệnh xử lý hoặc thực thể, không được phép",
@@ -33,7 +39,7 @@ def inspect(document: bytes, *, now: datetime | None = None, trust: Trust = NOBO
     except DocumentInvalid as error:
         sheet.wrong(
             "structure.unreadable",
-            f"Không đọc được tài liệu: {_unreadable(error.why)}.",
+            say("Không đọc được tài liệu: {}.", _unreadable(error.why)),
             remedy="Lấy lại tệp XML gốc (UTF-8, không DTD, tối đa 2 MB).",
             source="F1450",
         )
@@ -47,7 +53,11 @@ def inspect(document: bytes, *, now: datetime | None = None, trust: Trust = NOBO
 
 
 def _unreadable(why: str) -> str:
-    return next((text for word, text in _UNREADABLE.items() if word in why), why)
+    known = next((text for word, text in _UNREADABLE.items() if word in why), "")
+    place = re.search(r"line ([0-9]+), column ([0-9]+)", why)
+    if known or not place:
+        return known or "không phải XML đúng cấu trúc"
+    return say("không phải XML đúng cấu trúc, ở dòng {}, cột {}", place[1], place[2])
 
 
 def _report(root: markup.Element, sheet: Sheet, setting: Setting) -> Report:
@@ -59,11 +69,14 @@ def _report(root: markup.Element, sheet: Sheet, setting: Setting) -> Report:
         return Report("message", sheet)
     if root.tag in PAYLOADS:
         return messages.alone(root, sheet, setting)
-    sheet.wrong(
-        "structure.root",
-        f"Thẻ gốc “{root.tag}” không phải hóa đơn (HDon) hay thông điệp (TDiep).",
-        source="F1450",
-    )
+    name = etree.QName(root)
+    if name.namespace and name.localname in {"HDon", "TDiep", *PAYLOADS}:
+        sheet.wrong("structure.root", say("Thẻ gốc {} mang không gian tên “{}”; thẻ của hóa đơn và thông điệp "
+                    "không được mang.", name.localname, name.namespace[:80]),
+                    remedy="Bỏ xmlns rồi ký lại.", source="F1450")  # fmt: skip
+    else:
+        sheet.wrong("structure.root", say("Thẻ gốc “{}” không phải hóa đơn (HDon) hay thông điệp (TDiep).",
+                    name.localname[:80]), source="F1450")  # fmt: skip
     return Report("unknown", sheet)
 
 

@@ -15,6 +15,7 @@ from einvoice.inspection.reading import day, number, number_of, said, whole
 from einvoice.inspection.report import Sheet
 from einvoice.inspection.signatures import NOBODY, Trust
 from einvoice.seal import VIETNAM, Place, Sealed
+from einvoice.sentences import say
 
 _CODE = re.compile(r"M([1-9])-([0-9]{2})-[A-Z0-9]{5}-[0-9]{11}")
 _ORDINARY_CODE = re.compile(r"[0-9A-Z]{34}")
@@ -48,11 +49,11 @@ class _Head:
 
     @property
     def at_till(self) -> bool:
-        return self.symbol[3:4] == "M"
+        return self.symbol[3:4].upper() == "M"
 
     @property
     def is_coded(self) -> bool:
-        return self.symbol[:1] == "C"
+        return self.symbol[:1].upper() == "C"
 
     @property
     def is_note(self) -> bool:
@@ -129,13 +130,13 @@ def _names(sheet: Sheet, general: etree._Element, head: _Head, setting: Setting)
     _symbol(sheet, head)
     number_text = said(general, "SHDon")
     if number_text and not 1 <= (whole(number_text) or 0) <= NUMBER_MAX:
-        sheet.wrong("name.number", f"Số hóa đơn “{number_text[:20]}” không từ 1 đến 99999999.",
+        sheet.wrong("name.number", say("Số hóa đơn “{}” không từ 1 đến 99999999.", number_text[:20]),
                     "TTChung/SHDon", "", "D254 Phụ lục mục 2")  # fmt: skip
     elif number_text.startswith("0"):
         sheet.note("name.number_padded", "Số hóa đơn trong XML có số 0 ở đầu.", "TTChung/SHDon")
     today = setting.now.astimezone(VIETNAM).date() if setting.now else None
     if head.issued_on is not None and today is not None and head.issued_on > today:
-        sheet.wrong("name.date_future", f"Ngày lập {head.issued_on:%d/%m/%Y} ở tương lai.",
+        sheet.wrong("name.date_future", say("Ngày lập {:%d/%m/%Y} ở tương lai.", head.issued_on),
                     "TTChung/NLap", "", "D254 Điều 9")  # fmt: skip
 
 
@@ -143,14 +144,14 @@ def _version(sheet: Sheet, general: etree._Element, head: _Head) -> None:
     told = said(general, "PBan")
     if told and not VERSION.fullmatch(told):
         sheet.wrong(
-            "name.version", f"Phiên bản “{told}” không tồn tại.", "TTChung/PBan", "", "F1306"
+            "name.version", say("Phiên bản “{}” không tồn tại.", told), "TTChung/PBan", "", "F1306"
         )
         return
     if head.issued_on is None or not rules.holds("format_version", head.issued_on):
         return
     right = rules.phrase("format_version", head.issued_on)
     if told and told != right:
-        sheet.doubt("name.version", f"Phiên bản {told}, ngày lập này dùng {right}.", "TTChung/PBan",
+        sheet.doubt("name.version", say("Phiên bản {}, ngày lập này dùng {}.", told, right), "TTChung/PBan",
                     source="F1306")  # fmt: skip
 
 
@@ -159,8 +160,8 @@ def _title(sheet: Sheet, general: etree._Element, head: _Head) -> None:
     told = said(general, "THDon").casefold()
     is_vat, is_sales = "giá trị gia tăng" in told or "gtgt" in told, "bán hàng" in told
     if (head.template == "1" and is_sales and not is_vat) or (head.template == "2" and is_vat):
-        sheet.doubt("name.title", f"Tên “{said(general, 'THDon')[:80]}” không hợp với mẫu số "
-                    f"{head.template}.", "TTChung/THDon", source="C91 Phụ lục I")  # fmt: skip
+        sheet.doubt("name.title", say("Tên “{}” không hợp với mẫu số "
+                    "{}.", said(general, "THDon")[:80], head.template), "TTChung/THDon", source="C91 Phụ lục I")  # fmt: skip
 
 
 def _symbol(sheet: Sheet, head: _Head) -> None:
@@ -170,16 +171,16 @@ def _symbol(sheet: Sheet, head: _Head) -> None:
     try:
         symbol = symbol_of(template, head.symbol, head.issued_on)
     except SymbolInvalid as error:
-        sheet.wrong("name.symbol", f"Ký hiệu {head.template}{head.symbol} sai: {_why(error)}.",
+        sheet.wrong("name.symbol", say("Ký hiệu {}{} sai: {}.", head.template, head.symbol, _why(error)),
                     "TTChung/KHHDon", "", "C91 Phụ lục I")  # fmt: skip
         return
     if rules.holds("symbol_kinds", head.issued_on) and symbol.kind not in rules.phrase(
         "symbol_kinds", head.issued_on
     ):
-        sheet.wrong("name.symbol", f"Chữ {symbol.kind} trong ký hiệu chưa được dùng vào ngày "
-                    f"{head.issued_on:%d/%m/%Y}.", "TTChung/KHHDon", "", "C91 Phụ lục I")  # fmt: skip
+        sheet.wrong("name.symbol", say("Chữ {} trong ký hiệu chưa được dùng vào ngày "
+                    "{:%d/%m/%Y}.", symbol.kind, head.issued_on), "TTChung/KHHDon", "", "C91 Phụ lục I")  # fmt: skip
         return
-    sheet.right("name.symbol", f"Mẫu số {head.template}, ký hiệu {head.symbol} khớp nhau và khớp năm.",
+    sheet.right("name.symbol", say("Mẫu số {}, ký hiệu {} khớp nhau và khớp năm.", head.template, head.symbol),
                 source="C91 Phụ lục I")  # fmt: skip
 
 
@@ -205,7 +206,7 @@ def _code(sheet: Sheet, root: etree._Element, head: _Head, setting: Setting) -> 
     till = _CODE.fullmatch(code)
     if head.at_till != bool(till) or not (till or _ORDINARY_CODE.fullmatch(code)):
         right = "M + mẫu số + năm + 5 ký tự + 11 số (23 ký tự)" if head.at_till else "34 ký tự"
-        sheet.wrong("code.form", f"Mã của cơ quan thuế “{code[:40]}” không có dạng {right}.", where, "",
+        sheet.wrong("code.form", say("Mã của cơ quan thuế “{}” không có dạng {}.", code[:40], right), where, "",
                     "F1510")  # fmt: skip
         return
     if (
@@ -216,7 +217,7 @@ def _code(sheet: Sheet, root: etree._Element, head: _Head, setting: Setting) -> 
         sheet.wrong("code.fit", "Mã của cơ quan thuế không khớp mẫu số hoặc năm của hóa đơn.", where,
                     "", "F1510")  # fmt: skip
         return
-    sheet.right("code", f"Mã của cơ quan thuế đúng dạng: {code}.", where, "F1510")
+    sheet.right("code", say("Mã của cơ quan thuế đúng dạng: {}.", code), where, "F1510")
 
 
 # ── Lookup code, legal basis ────────────────────────────────────────────────────────────────────
@@ -236,7 +237,7 @@ def _lookup(
         fields = qr.read_lookup_payload(text)
     except DocumentInvalid as error:
         why = next((text for word, text in _BROKEN.items() if word in error.why), "không đọc được")
-        sheet.wrong("lookup.broken", f"Mã QR tra cứu hỏng ({why}).", where, "", "F1450")
+        sheet.wrong("lookup.broken", say("Mã QR tra cứu hỏng ({}).", why), where, "", "F1450")
         return
     issued_on, payable = day(general, "NLap"), number(content, "TToan/TgTTTBSo")
     right = {
@@ -254,7 +255,7 @@ def _lookup(
     fields["04"] = fields.get("04", "").lstrip("0")
     off = [names[key] for key, value in right.items() if fields.get(key, "") != value]
     if off:
-        sheet.wrong("lookup.differs", f"Mã QR nói khác hóa đơn về: {', '.join(off)}.", where,
+        sheet.wrong("lookup.differs", say("Mã QR nói khác hóa đơn về: {}.", off), where,
                     "Không tin mã QR này.", "F1450")  # fmt: skip
     else:
         sheet.right("lookup", "Mã QR tra cứu khớp hóa đơn.", where, "F1450")
@@ -265,8 +266,8 @@ def _basis(sheet: Sheet, root: etree._Element, head: _Head) -> None:
         return
     texts = [one.text or "" for one in root.iter("GChu", "THHDVu", "DLieu")]
     for one in instruments.repealed_in(" ".join(texts), head.issued_on):
-        sheet.doubt("basis.repealed", f"Hóa đơn viện dẫn {one.name}, đã hết hiệu lực từ "
-                    f"{one.repealed:%d/%m/%Y}.", remedy="Viện dẫn văn bản hiện hành.")  # fmt: skip
+        sheet.doubt("basis.repealed", say("Hóa đơn viện dẫn {}, đã hết hiệu lực từ "
+                    "{:%d/%m/%Y}.", one.name, one.repealed), remedy="Viện dẫn văn bản hiện hành.")  # fmt: skip
 
 
 # ── Signatures ──────────────────────────────────────────────────────────────────────────────────
@@ -302,16 +303,16 @@ def _buyers(sheet: Sheet, sealed: Sealed | None, own: str) -> None:
     if sealed is None or not sealed.tax_id or not own:
         return
     if not signatures.is_same_person(sealed.tax_id, own):
-        sheet.wrong("signature.NMua.holder", f"Chữ ký người mua là của {sealed.tax_id}, không phải "
-                    f"{own}.", "DSCKS/NMua", "", "F1510")  # fmt: skip
+        sheet.wrong("signature.NMua.holder", say("Chữ ký người mua là của {}, không phải "
+                    "{}.", sealed.tax_id, own), "DSCKS/NMua", "", "F1510")  # fmt: skip
 
 
 def _outside(sheet: Sheet, root: etree._Element) -> None:
     """Signatures cover DLHDon and MCCQT: what else stands beside them anybody may have added."""
     strange = [str(one.tag)[:40] for one in root if one.tag not in PARTS]
     if strange:
-        sheet.doubt("signature.uncovered", f"Phần {', '.join(strange[:5])} nằm ngoài mọi chữ ký, ai cũng "
-                    "có thể thêm vào.", "HDon", "Không tin phần này.", "F1510")  # fmt: skip
+        sheet.doubt("signature.uncovered", say("Phần {} nằm ngoài mọi chữ ký, ai cũng "
+                    "có thể thêm vào.", strange[:5]), "HDon", "Không tin phần này.", "F1510")  # fmt: skip
 
 
 def _sealed(
@@ -347,8 +348,8 @@ def _holder(sheet: Sheet, sealed: Sealed, general: etree._Element, content: etre
             "signature.NBan.holder", "Chứng thư không ghi mã số thuế của người ký.", "DSCKS/NBan"
         )
     elif not signatures.is_same_person(sealed.tax_id, right):
-        sheet.wrong("signature.NBan.holder", f"Chứng thư của {sealed.tax_id}, không phải của {who} "
-                    f"({right}).", "DSCKS/NBan", "Không dùng tài liệu này.", "F1510")  # fmt: skip
+        sheet.wrong("signature.NBan.holder", say("Chứng thư của {}, không phải của {} "
+                    "({}).", sealed.tax_id, who, right), "DSCKS/NBan", "Không dùng tài liệu này.", "F1510")  # fmt: skip
 
 
 def _signed_on(sheet: Sheet, sealed: Sealed, head: _Head) -> None:
@@ -364,8 +365,8 @@ def _signed_on(sheet: Sheet, sealed: Sealed, head: _Head) -> None:
     except RuleUnknown:
         return
     if signed_on > due:
-        sheet.doubt("signature.NBan.late", f"Ký ngày {signed_on:%d/%m/%Y}, muộn hơn hạn "
-                    f"{due:%d/%m/%Y} (ngày làm việc tiếp theo ngày lập).",
+        sheet.doubt("signature.NBan.late", say("Ký ngày {:%d/%m/%Y}, muộn hơn hạn "
+                    "{:%d/%m/%Y} (ngày làm việc tiếp theo ngày lập).", signed_on, due),
                     "DSCKS/NBan", source="D254 Phụ lục mục 7")  # fmt: skip
 
 

@@ -1,16 +1,19 @@
 """Messages (TDiep) and what travels alone: notices, registrations, summary tables."""
 
 import re
+from dataclasses import replace
 
 from lxml import etree
 
 from einvoice import kinds, layout, rules, seal
+from einvoice.errors import SealInvalid
 from einvoice.inspection import invoices, signatures, structure, words
 from einvoice.inspection.invoices import Setting
 from einvoice.inspection.reading import number, said, whole
 from einvoice.inspection.report import Report, Sheet
 from einvoice.kinds import KINDS, LATER, WHOLE_MESSAGE, Kind
 from einvoice.seal import Place
+from einvoice.sentences import say
 
 SOURCE = "F1450"
 _PARTNER = re.compile(r"TCT|[VK]?([0-9]{10}|[0-9]{12}|[0-9]{13})")
@@ -71,10 +74,11 @@ def check_message(sheet: Sheet, root: etree._Element, setting: Setting) -> None:
     if kind is None:
         if whole(text.removeprefix("-")) is not None and int(text) in LATER:
             sheet.note(
-                "message.kind", f"Loại {text} có thật, nội dung chưa có bảng công bố để đối chiếu."
+                "message.kind",
+                say("Loại {} có thật, nội dung chưa có bảng công bố để đối chiếu.", text),
             )
         elif text:
-            sheet.wrong("message.kind", f"Không có loại thông điệp {text[:10]}.", "TTChung/MLTDiep",
+            sheet.wrong("message.kind", say("Không có loại thông điệp {}.", text[:10]), "TTChung/MLTDiep",
                         "", SOURCE)  # fmt: skip
         return
     _payload(sheet, root, general, data, kind, setting)
@@ -85,7 +89,7 @@ def _header(sheet: Sheet, general: etree._Element, kind: Kind | None, text: str)
     for tag in ("MNGui", "MNNhan"):
         partner = said(general, tag)
         if partner and not _PARTNER.fullmatch(partner) and text != "-1":
-            sheet.wrong("message.partner", f"{tag} “{partner[:20]}” không phải TCT, V/K + mã số thuế.",
+            sheet.wrong("message.partner", say("{} “{}” không phải TCT, V/K + mã số thuế.", tag, partner[:20]),
                         f"TTChung/{tag}", "", SOURCE)  # fmt: skip
     identifier, sender = said(general, "MTDiep"), said(general, "MNGui")
     if identifier and not _ID.fullmatch(identifier):
@@ -109,7 +113,7 @@ def _version(sheet: Sheet, general: etree._Element, setting: Setting) -> None:
     """The format of the day; which day a message is of, only a clock says."""
     told = said(general, "PBan")
     if told and not invoices.VERSION.fullmatch(told):
-        sheet.wrong("message.version", f"Phiên bản “{told[:10]}” không tồn tại.", "TTChung/PBan", "",
+        sheet.wrong("message.version", say("Phiên bản “{}” không tồn tại.", told[:10]), "TTChung/PBan", "",
                     "F1306")  # fmt: skip
         return
     today = setting.now.astimezone(seal.VIETNAM).date() if setting.now else None
@@ -117,7 +121,7 @@ def _version(sheet: Sheet, general: etree._Element, setting: Setting) -> None:
         return
     right = rules.phrase("format_version", today)
     if told != right:
-        sheet.doubt("message.version", f"Phiên bản {told}, hiện dùng {right}.", "TTChung/PBan",
+        sheet.doubt("message.version", say("Phiên bản {}, hiện dùng {}.", told, right), "TTChung/PBan",
                     source="F1306")  # fmt: skip
 
 
@@ -134,12 +138,12 @@ def _payload(
     if kind.number == -1:
         return
     if strangers:
-        sheet.wrong("message.payload", f"Loại {kind.number} chỉ mang {kind.payload}, có "
-                    f"{', '.join(sorted(strangers))[:80]}.", "DLieu", "", SOURCE)  # fmt: skip
+        sheet.wrong("message.payload", say("Loại {} chỉ mang {}, có "
+                    "{}.", kind.number, kind.payload, [one[:40] for one in sorted(strangers)[:5]]), "DLieu", "", SOURCE)  # fmt: skip
     if not items:
-        sheet.wrong("message.payload", f"DLieu không có {kind.payload}.", "DLieu", "", SOURCE)
+        sheet.wrong("message.payload", say("DLieu không có {}.", kind.payload), "DLieu", "", SOURCE)
     elif len(items) > 1 and not kind.many:
-        sheet.wrong("message.payload", f"Loại {kind.number} chỉ mang một {kind.payload}.", "DLieu", "",
+        sheet.wrong("message.payload", say("Loại {} chỉ mang một {}.", kind.number, kind.payload), "DLieu", "",
                     SOURCE)  # fmt: skip
     _count(sheet, general, items, kind)
     place = WHOLE_MESSAGE.get(kind.number)
@@ -148,13 +152,34 @@ def _payload(
     if kind.payload == "HDon":
         _invoices(sheet, general, items, kind, setting)
     for one in items if kind.payload != "HDon" else ():
-        check_payload(sheet, one, kind, setting, said(general, "MST"))
+        check_payload(sheet, one, kind, _apart(one, setting), said(general, "MST"))
+    _repeated(sheet, data)
+
+
+def _apart(item: etree._Element, setting: Setting) -> Setting:
+    """What is sealed apart is judged by its own Ids: others of the message may repeat them."""
+    try:
+        return replace(setting, by_id=seal.ids(item))
+    except SealInvalid:  # told of the whole message
+        return replace(setting, by_id=None)
+
+
+def _repeated(sheet: Sheet, data: etree._Element) -> None:
+    """Harmless: each seal is looked for in its own item. But an Id is to be unique in a document."""
+    seen: set[str] = set()
+    for item in data:
+        own = {one.get("Id") or "" for one in item.iter() if one.get("Id") is not None}
+        if twice := seen & own:
+            sheet.note("signature.repeated_id", say("Id “{}” có ở nhiều hóa đơn của thông điệp; chữ ký "
+                       "được xét riêng trong từng hóa đơn.", min(twice)[:40]), "DLieu", "F1510")  # fmt: skip
+            return
+        seen |= own
 
 
 def _count(sheet: Sheet, general: etree._Element, items: list[etree._Element], kind: Kind) -> None:
     told = number(general, "SLuong")
     if told is not None and told != len(items) and not (kind.is_reply and kind.payload == "TBao"):
-        sheet.wrong("message.count", f"SLuong ghi {told}, thông điệp có {len(items)}.",
+        sheet.wrong("message.count", say("SLuong ghi {}, thông điệp có {}.", told, len(items)),
                     "TTChung/SLuong", "", SOURCE)  # fmt: skip
 
 
@@ -172,7 +197,7 @@ def _whole(
     named = {said(one, "DLHDon/TTChung/MSTDVNUNLHDon") for one in root.iterfind("DLieu/HDon")}
     right = [own, *named] if len(named) == 1 else [own]
     if not any(one and signatures.is_same_person(sealed.tax_id, one) for one in right):
-        sheet.wrong("signature.CKSNNT.holder", f"Chứng thư của {sealed.tax_id}, thông điệp của {own}.",
+        sheet.wrong("signature.CKSNNT.holder", say("Chứng thư của {}, thông điệp của {}.", sealed.tax_id, own),
                     "CKSNNT", "", "F1510")  # fmt: skip
 
 
@@ -187,7 +212,7 @@ def _invoices(
     own, seen, codes = said(general, "MST"), set(), set()
     for index, one in enumerate(items[:PARTS_MAX], 1):
         part = Sheet(f"HDon[{index}]")
-        invoices.check(part, one, setting)
+        invoices.check(part, one, _apart(one, setting))
         sheet.parts.append(part)
         facts = part.facts
         key = (facts["seller_tax_id"], facts["symbol"], facts["number"].lstrip("0"))
@@ -202,11 +227,11 @@ def _invoices(
             and facts["seller_tax_id"]
             and not signatures.is_same_person(facts["seller_tax_id"], own)
         ):
-            part.wrong("message.seller", f"Hóa đơn của {facts['seller_tax_id']} nằm trong thông điệp của "
-                       f"{own}.", source=SOURCE)  # fmt: skip
+            part.wrong("message.seller", say("Hóa đơn của {} nằm trong thông điệp của "
+                       "{}.", facts["seller_tax_id"], own), source=SOURCE)  # fmt: skip
         _travels(part, facts["symbol"], kind.number)
     if len(items) > PARTS_MAX:
-        sheet.doubt("message.too_many", f"Chỉ kiểm tra {PARTS_MAX} hóa đơn đầu.")
+        sheet.doubt("message.too_many", say("Chỉ kiểm tra {} hóa đơn đầu.", PARTS_MAX))
 
 
 def _travels(part: Sheet, symbol: str, kind: int) -> None:
@@ -216,7 +241,7 @@ def _travels(part: Sheet, symbol: str, kind: int) -> None:
         return
     first, at_till, text = rule
     if symbol[1] not in first or (symbol[4] == "M") is not at_till:
-        part.wrong("message.symbol", f"Thông điệp {kind} chỉ mang {text}.", source="F1510")
+        part.wrong("message.symbol", say("Thông điệp {} chỉ mang {}.", kind, text), source="F1510")
 
 
 def check_payload(
@@ -236,7 +261,9 @@ def check_payload(
     own = next(filter(None, (said(node, f"{one}/MST") for one in inside)), "")
     if tax_id and own and not signatures.is_same_person(own, tax_id):
         sheet.wrong(
-            "message.taxpayer", f"Nội dung nói về {own}, thông điệp của {tax_id}.", kind.payload
+            "message.taxpayer",
+            say("Nội dung nói về {}, thông điệp của {}.", own, tax_id),
+            kind.payload,
         )
     if kind.place is not None:
         _notice_seal(sheet, node, kind, kind.place, own or tax_id, setting)
@@ -263,9 +290,9 @@ def _notice_seal(
         text = (
             "do chính người nộp thuế ký"
             if by_authority
-            else f"là của {sealed.tax_id}, không phải {own}"
+            else say("là của {}, không phải {}", sealed.tax_id, own)
         )
-        sheet.wrong(f"signature.{place.holder[-3:]}.holder", f"Chữ ký {name} {text}.", place.holder, "",
+        sheet.wrong(f"signature.{place.holder[-3:]}.holder", say("Chữ ký {} {}.", name, text), place.holder, "",
                     "F1510")  # fmt: skip
 
 

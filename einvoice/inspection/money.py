@@ -4,18 +4,18 @@ Sources: Decree 254/2026 Art. 10 and Annex 5, 8; the conventions on discounts an
 between providers, so each known one is accepted. VAT may be 1 đ off per rate.
 """
 
-import itertools
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, localcontext
+from functools import partial
 
 from lxml import etree
 
-from einvoice import amounts, instruments, rules, words
-from einvoice.inspection.reading import day, number, said, shown
+from einvoice import amounts, words
+from einvoice.inspection import cuts
+from einvoice.inspection.reading import number, said, shown
 from einvoice.inspection.report import Sheet
+from einvoice.sentences import say
 
 ONE = Decimal(1)
 ZERO = Decimal(0)
@@ -51,15 +51,15 @@ def _check(sheet: Sheet, content: etree._Element, general: etree._Element, *, is
     if totals is None:
         return
     if is_vat:
-        _rates(sheet, rows, totals)
-        _cut_rate(sheet, rows, general)
+        _rates(sheet, rows, totals, adjusts=adjusts)
+        cuts.rate(sheet, (row.rate for row in rows), general)
     elif totals.find("THTTLTSuat") is not None or totals.find("TgTThue") is not None:
         sheet.wrong("money.vat_on_sales_invoice", "Hóa đơn bán hàng không được tách thuế GTGT.",
                     "TToan", "Bỏ phần thuế suất và tiền thuế.", "D254 Điều 10")  # fmt: skip
     _payable(sheet, rows, totals, is_vat=is_vat, adjusts=adjusts)
-    _currency(sheet, totals, general)
+    _currency(sheet, rows, totals, general)
     _words(sheet, totals, said(general, "DVTTe") or "VND")
-    _reduction(sheet, content, totals, general)
+    cuts.reduction(sheet, content, totals, general)
 
 
 def _there(
@@ -89,19 +89,21 @@ def _lines(sheet: Sheet, content: etree._Element, *, is_vat: bool, adjusts: bool
     if len(set(listed)) != len(listed):
         sheet.doubt("money.line_numbers", "Số thứ tự dòng (STT) bị trùng.", "DSHHDVu")
     if not any(one.code.startswith("money.line") for one in sheet.remarks[before:]):
-        sheet.right("money.lines", f"{len(numbers)} dòng: thành tiền khớp số lượng và đơn giá.")
+        sheet.right(
+            "money.lines", say("{} dòng: thành tiền khớp số lượng và đơn giá.", len(numbers))
+        )
 
 
 def _amount(sheet: Sheet, node: etree._Element, where: str, *, adjusts: bool) -> None:
     amount = number(node, "ThTien")
     name = said(node, "THHDVu")[:60]
     if amount is None:
-        sheet.wrong("money.line_amount", f"Dòng “{name}” không có thành tiền.", f"{where}/ThTien",
+        sheet.wrong("money.line_amount", say("Dòng “{}” không có thành tiền.", name), f"{where}/ThTien",
                     "Ghi thành tiền.", "F1306")  # fmt: skip
         return
     if amount < 0 and not adjusts and said(node, "TChat") != "3":
-        sheet.wrong("money.line_negative", f"Dòng “{name}” có thành tiền âm mà không phải hóa đơn "
-                    "điều chỉnh.", f"{where}/ThTien", "Lập hóa đơn điều chỉnh.", "C91 Điều 10")  # fmt: skip
+        sheet.wrong("money.line_negative", say("Dòng “{}” có thành tiền âm mà không phải hóa đơn "
+                    "điều chỉnh.", name), f"{where}/ThTien", "Lập hóa đơn điều chỉnh.", "C91 Điều 10")  # fmt: skip
     quantity, price = number(node, "SLuong"), number(node, "DGia")
     if quantity is None or price is None or said(node, "TChat") == "2":
         return
@@ -113,13 +115,12 @@ def _amount(sheet: Sheet, node: etree._Element, where: str, *, adjusts: bool) ->
     if amount == rounded or (abs(amount - exact) < ONE and amount != amount.to_integral_value()):
         return
     if abs(amount - exact) < ONE:
-        sheet.note("money.line_rounding", f"Dòng “{name}” làm tròn khác thường: {shown(amount)} "
-                   f"thay vì {shown(rounded)}.", f"{where}/ThTien")  # fmt: skip
+        sheet.note("money.line_rounding", say("Dòng “{}” làm tròn khác thường: {} "
+                   "thay vì {}.", name, shown(amount), shown(rounded)), f"{where}/ThTien")  # fmt: skip
         return
-    sheet.wrong("money.line_product", f"Dòng “{name}”: {shown(quantity)} × {shown(price)}"
-                + (f" − {shown(discount)}" if discount else "")
-                + f" = {shown(rounded)}, hóa đơn ghi {shown(amount)}.", f"{where}/ThTien",
-                "Điều chỉnh hoặc thay thế hóa đơn.", "C91 Điều 10")  # fmt: skip
+    product = f"{shown(quantity)} × {shown(price)}" + (f" − {shown(discount)}" if discount else "")
+    sheet.wrong("money.line_product", say("Dòng “{}”: {} = {}, hóa đơn ghi {}.", name, product,
+                shown(rounded), shown(amount)), f"{where}/ThTien", "Điều chỉnh hoặc thay thế hóa đơn.", "C91 Điều 10")  # fmt: skip
 
 
 def _discount(sheet: Sheet, node: etree._Element, gross: Decimal, where: str) -> Decimal:
@@ -131,8 +132,8 @@ def _discount(sheet: Sheet, node: etree._Element, gross: Decimal, where: str) ->
     if told is None:
         return right
     if abs(told - right) > ONE:
-        sheet.doubt("money.line_discount", f"Chiết khấu {shown(percent)}% của {shown(gross)} là "
-                    f"{shown(right)}, hóa đơn ghi {shown(told)}.", f"{where}/STCKhau",
+        sheet.doubt("money.line_discount", say("Chiết khấu {}% của {} là "
+                    "{}, hóa đơn ghi {}.", shown(percent), shown(gross), shown(right), shown(told)), f"{where}/STCKhau",
                     source="F1306")  # fmt: skip
     return told
 
@@ -148,7 +149,7 @@ def _rate_of_line(sheet: Sheet, node: etree._Element, where: str, *, is_vat: boo
         sheet.doubt("money.line_rate_other", "Thuế suất “KHAC” không kèm số chỉ dành cho nhà thầu "
                     "nước ngoài.", f"{where}/TSuat")  # fmt: skip
     elif rate and not amounts.RATE.fullmatch(rate):
-        sheet.wrong("money.line_rate", f"Thuế suất “{rate[:20]}” không hợp lệ.", f"{where}/TSuat",
+        sheet.wrong("money.line_rate", say("Thuế suất “{}” không hợp lệ.", rate[:20]), f"{where}/TSuat",
                     "Dùng 0%, 5%, 8%, 10%, KCT, KKKNT hoặc KHAC:AB.CD%.", "F1510")  # fmt: skip
     elif not rate:
         sheet.wrong("money.line_rate", "Dòng của hóa đơn GTGT không ghi thuế suất.",
@@ -158,49 +159,65 @@ def _rate_of_line(sheet: Sheet, node: etree._Element, where: str, *, is_vat: boo
 # ── Totals ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _sums(rows: Sequence[Row]) -> list[Decimal]:
-    """What the lines add up to, in each convention: discounts positive and taken off, or negative.
+def _sums(rows: Sequence[Row], *, adjusts: bool, promotions: bool = False) -> list[Decimal]:
+    """What the lines add up to: a discount is taken off whatever its sign, notes never count.
 
-    Promotions are excluded, or have amounts that count; notes never count.
+    On an adjustment a difference has a sign of its own, so both conventions are possible there.
+    `promotions`: as if what is given away were charged.
     """
-    found = []
-    for sign, promotions in itertools.product((-1, 1), (False, True)):
-        total = ZERO
-        for row in rows:
-            if row.nature == "4" or row.amount is None or (row.nature == "2" and not promotions):
-                continue
-            total += sign * row.amount if row.nature == "3" else row.amount
-        found.append(total)
-    return list(dict.fromkeys(found))
+    counted = [row for row in rows if row.amount is not None and row.nature != "4"]
+    plain = sum((row.amount or ZERO for row in counted if row.nature not in ("2", "3")), ZERO)
+    if promotions:
+        plain += sum((row.amount or ZERO for row in counted if row.nature == "2"), ZERO)
+    off = [row.amount or ZERO for row in counted if row.nature == "3"]
+    if adjusts:
+        return list(dict.fromkeys((plain - sum(off, ZERO), plain + sum(off, ZERO))))
+    return [plain - sum(map(abs, off), ZERO)]
 
 
-def _rates(sheet: Sheet, rows: Sequence[Row], totals: etree._Element) -> None:
+def _fits(
+    sheet: Sheet, told: Decimal, rows: Sequence[Row], off: Callable[..., list[Decimal]], where: str
+) -> bool:
+    """Whether a total is one of the possible ones; a doubt where it charges what was given away."""
+    if any(_near(told, one) for one in off(promotions=False)):
+        return True
+    if not any(row.nature == "2" and row.amount for row in rows):
+        return False
+    if not any(_near(told, one) for one in off(promotions=True)):
+        return False
+    sheet.doubt("money.promotion_counted", "Hàng khuyến mại (TChat 2) được cộng vào tiền phải trả; hàng cho "
+                "không thì thành tiền bằng 0 hoặc không cộng.", where, source="D254 Phụ lục mục 5")  # fmt: skip
+    return True
+
+
+def _rates(sheet: Sheet, rows: Sequence[Row], totals: etree._Element, *, adjusts: bool) -> None:
     before = len(sheet.remarks)
     said_rates: dict[str, list[etree._Element]] = {}
     for one in totals.iterfind("THTTLTSuat/LTSuat"):
         said_rates.setdefault(said(one, "TSuat"), []).append(one)
     used = {row.rate for row in rows if row.rate}
     for rate in sorted(used - set(said_rates)):
-        sheet.wrong("money.rate_missing", f"Bảng tổng hợp thuế suất thiếu {rate}.", "THTTLTSuat",
+        sheet.wrong("money.rate_missing", say("Bảng tổng hợp thuế suất thiếu {}.", rate), "THTTLTSuat",
                     "Ghi đủ từng thuế suất.", "D254 Điều 10")  # fmt: skip
     net = vat = ZERO
     for rate, nodes in said_rates.items():
         if len(nodes) > 1:
-            sheet.doubt("money.rate_twice", f"Thuế suất {rate} đứng {len(nodes)} lần trong bảng tổng "
-                        "hợp.", f"LTSuat[{rate}]", "Cộng thành một dòng.", "F1510")  # fmt: skip
+            sheet.doubt("money.rate_twice", say("Thuế suất {} đứng {} lần trong bảng tổng "
+                        "hợp.", rate, len(nodes)), f"LTSuat[{rate}]", "Cộng thành một dòng.", "F1510")  # fmt: skip
         own = sum((number(one, "ThTien") or ZERO for one in nodes), ZERO)
         tax = sum((number(one, "TThue") or ZERO for one in nodes), ZERO)
         net, vat = net + own, vat + tax
         if any(number(one, "ThTien") is not None for one in nodes):
-            _rate(sheet, rate, own, tax, [row for row in rows if row.rate == rate])
+            own_rows = [row for row in rows if row.rate == rate]
+            _rate(sheet, rate, own, tax, own_rows, adjusts=adjusts)
     for tag, total, name in (
         ("TgTCThue", net, "Tổng tiền chưa thuế"),
         ("TgTThue", vat, "Tổng tiền thuế"),
     ):
         told = number(totals, tag)
         if told is not None and not _near(told, total):
-            sheet.wrong(f"money.{tag}", f"{name} ghi {shown(told)}, cộng các thuế suất được "
-                        f"{shown(total)}.", f"TToan/{tag}", "Điều chỉnh hoặc thay thế hóa đơn.",
+            sheet.wrong(f"money.{tag}", say("{} ghi {}, cộng các thuế suất được "
+                        "{}.", name, shown(told), shown(total)), f"TToan/{tag}", "Điều chỉnh hoặc thay thế hóa đơn.",
                         "D254 Điều 10")  # fmt: skip
     if not any(
         one.code.startswith("money.") for one in sheet.remarks[before:] if one.verdict == "wrong"
@@ -208,39 +225,26 @@ def _rates(sheet: Sheet, rows: Sequence[Row], totals: etree._Element) -> None:
         sheet.right("money.rates", "Tiền hàng và tiền thuế theo từng thuế suất khớp nhau.")
 
 
-def _rate(sheet: Sheet, rate: str, net: Decimal, vat: Decimal, rows: Sequence[Row]) -> None:
+def _rate(
+    sheet: Sheet, rate: str, net: Decimal, vat: Decimal, rows: Sequence[Row], *, adjusts: bool
+) -> None:
     where = f"LTSuat[{rate}]"
-    sums = _sums(rows)
-    if not any(_near(net, one) for one in sums):
-        sheet.wrong("money.rate_net", f"Thuế suất {rate}: tiền hàng ghi {shown(net)}, cộng các dòng "
-                    f"được {shown(sums[0])}.", where, "Điều chỉnh hoặc thay thế hóa đơn.",
+    sums = partial(_sums, rows, adjusts=adjusts)
+    if not _fits(sheet, net, rows, sums, where):
+        sheet.wrong("money.rate_net", say("Thuế suất {}: tiền hàng ghi {}, cộng các dòng "
+                    "được {}.", rate, shown(net), shown(sums()[0])), where, "Điều chỉnh hoặc thay thế hóa đơn.",
                     "D254 Điều 10")  # fmt: skip
     if rate == "KHAC" or not amounts.RATE.fullmatch(rate):
         return
     right = net * amounts.vat_percent(rate) / 100
     off = abs(vat - right.quantize(ONE, ROUND_HALF_UP))
     if off > ONE or (rate in UNTAXED and vat != 0):
-        sheet.wrong("money.rate_vat", f"Thuế suất {rate}: tiền thuế ghi {shown(vat)}, tính được "
-                    f"{shown(right.quantize(ONE, ROUND_HALF_UP))}.", where,
+        sheet.wrong("money.rate_vat", say("Thuế suất {}: tiền thuế ghi {}, tính được "
+                    "{}.", rate, shown(vat), shown(right.quantize(ONE, ROUND_HALF_UP))), where,
                     "Điều chỉnh hoặc thay thế hóa đơn.", "D254 Điều 10")  # fmt: skip
     elif off == ONE:
-        sheet.note("money.rate_vat_1", f"Thuế suất {rate}: tiền thuế lệch 1 đ, như khi giá đã gồm "
-                   "thuế.", where)  # fmt: skip
-
-
-def _cut_rate(sheet: Sheet, rows: Sequence[Row], general: etree._Element) -> None:
-    """8 % is the cut rate: after its last day only a correction of an older invoice carries it."""
-    on, cut = day(general, "NLap"), rules.rules_of("vat_cut_to_percent")
-    if on is None or not any(row.rate == f"{one.value}%" for row in rows for one in cut):
-        return
-    if any(one.valid_to is None or on <= one.valid_to for one in cut):
-        return
-    text = f"Thuế suất 8% không còn vào ngày {on:%d/%m/%Y}."
-    if general.find("TTHDLQuan") is None:
-        sheet.wrong("money.rate_expired", text, "DSHHDVu", "Ghi thuế suất 10%.", "NQ204")
-    else:
-        sheet.doubt("money.rate_expired", f"{text} Chỉ dùng khi sửa hóa đơn cũ.", "DSHHDVu",
-                    source="NQ204")  # fmt: skip
+        sheet.note("money.rate_vat_1", say("Thuế suất {}: tiền thuế lệch 1 đ, như khi giá đã gồm "
+                   "thuế.", rate), where)  # fmt: skip
 
 
 def _payable(
@@ -253,12 +257,12 @@ def _payable(
     if told < 0 and not adjusts:
         sheet.wrong("money.payable_negative", "Tổng thanh toán âm mà không phải hóa đơn điều chỉnh.",
                     "TToan/TgTTTBSo", "Lập hóa đơn điều chỉnh.", "C91 Điều 10")  # fmt: skip
-    possible = possible_payables(rows, totals, is_vat=is_vat)
-    if any(_near(told, one) for one in possible):
-        sheet.right("money.payable", f"Tổng thanh toán {shown(told)} khớp các dòng.")
+    possible = partial(_payables, rows, totals, is_vat=is_vat, adjusts=adjusts)
+    if _fits(sheet, told, rows, possible, "TToan/TgTTTBSo"):
+        sheet.right("money.payable", say("Tổng thanh toán {} khớp các dòng.", shown(told)))
         return
-    sheet.wrong("money.payable", f"Tổng thanh toán ghi {shown(told)}, tính được "
-                f"{shown(possible[0])}.", "TToan/TgTTTBSo", "Điều chỉnh hoặc thay thế hóa đơn.",
+    sheet.wrong("money.payable", say("Tổng thanh toán ghi {}, tính được "
+                "{}.", shown(told), shown(possible()[0])), "TToan/TgTTTBSo", "Điều chỉnh hoặc thay thế hóa đơn.",
                 "D254 Điều 10")  # fmt: skip
 
 
@@ -267,19 +271,26 @@ def _discounts(sheet: Sheet, rows: Sequence[Row], totals: etree._Element) -> Non
     told = number(totals, "TTCKTMai")
     listed = sum((abs(row.amount) for row in rows if row.nature == "3" and row.amount), ZERO)
     if told is not None and listed and abs(told) != listed:
-        sheet.doubt("money.discount_total", f"Tổng chiết khấu ghi {shown(told)}, các dòng chiết khấu "
-                    f"cộng được {shown(listed)}.", "TToan/TTCKTMai", source="F1306")  # fmt: skip
+        sheet.doubt("money.discount_total", say("Tổng chiết khấu ghi {}, các dòng chiết khấu "
+                    "cộng được {}.", shown(told), shown(listed)), "TToan/TTCKTMai", source="F1306")  # fmt: skip
 
 
-def possible_payables(
-    rows: Sequence[Row], totals: etree._Element, *, is_vat: bool
+def _payables(
+    rows: Sequence[Row],
+    totals: etree._Element,
+    *,
+    is_vat: bool,
+    adjusts: bool,
+    promotions: bool = False,
 ) -> list[Decimal]:
     """What the total may be: a trade discount stands as a line or only in the totals."""
     net = number(totals, "TgTCThue")
-    bases = [net] if is_vat and net is not None else _sums(rows)
+    bases = (
+        [net] if is_vat and net is not None else _sums(rows, adjusts=adjusts, promotions=promotions)
+    )
     vat = (number(totals, "TgTThue") or ZERO) if is_vat else ZERO
     fees = sum((number(one, "TPhi") or ZERO for one in totals.iterfind("DSLPhi/LPhi")), ZERO)
-    less = (number(totals, "TGTKCThue") or ZERO) + reduction_in(totals)
+    less = (number(totals, "TGTKCThue") or ZERO) + cuts.reduction_in(totals)
     trade = number(totals, "TTCKTMai") or ZERO
     return [
         base + vat + fees - less - discount
@@ -288,33 +299,27 @@ def possible_payables(
     ]
 
 
-def reduction_in(totals: etree._Element) -> Decimal:
-    """TGTKhac, or the field of that name in TTKhac where the till's layout has no tag for it."""
-    told = number(totals, "TGTKhac")
-    if told is not None:
-        return told
-    for one in totals.iterfind("TTKhac/TTin"):
-        if said(one, "TTruong") == "TGTKhac":
-            return number(one, "DLieu") or ZERO
-    return ZERO
-
-
 def _near(told: Decimal, right: Decimal) -> bool:
     """Equal; within a đồng only where somebody keeps fractions of one."""
     whole = told == told.to_integral_value() and right == right.to_integral_value()
     return told == right if whole else abs(told - right) <= ONE
 
 
-def _currency(sheet: Sheet, totals: etree._Element, general: etree._Element) -> None:
+def _currency(
+    sheet: Sheet, rows: Sequence[Row], totals: etree._Element, general: etree._Element
+) -> None:
     """Whole đồng; a rate for any other currency. Source: QĐ 1306/QĐ-CT, table of TTChung, part IV."""
     payable, currency = number(totals, "TgTTTBSo"), said(general, "DVTTe") or "VND"
     if currency != "VND":
         if (number(general, "TGia") or ZERO) <= 0:
-            sheet.wrong("money.exchange_rate", f"Hóa đơn bằng {currency[:10]} phải ghi tỷ giá.",
+            sheet.wrong("money.exchange_rate", say("Hóa đơn bằng {} phải ghi tỷ giá.", currency[:10]),
                         "TTChung/TGia", "Ghi tỷ giá ra đồng Việt Nam.", "F1306")  # fmt: skip
     elif payable is not None and payable != payable.to_integral_value():
-        sheet.doubt("money.fraction", f"Tổng thanh toán {shown(payable)} có phần lẻ của đồng; nên làm "
-                    "tròn đến đồng.", "TToan/TgTTTBSo", source="F1306")  # fmt: skip
+        sheet.doubt("money.fraction", say("Tổng thanh toán {} có phần lẻ của đồng; nên làm "
+                    "tròn đến đồng.", shown(payable)), "TToan/TgTTTBSo", source="F1306")  # fmt: skip
+    elif any(row.amount is not None and row.amount % 1 for row in rows):
+        sheet.note("money.fraction_line", "Thành tiền của dòng có phần lẻ của đồng; có nơi nhận từ chối, "
+                   "nên làm tròn đến đồng.", "DSHHDVu", "F1306")  # fmt: skip
 
 
 def _words(sheet: Sheet, totals: etree._Element, currency: str) -> None:
@@ -328,54 +333,12 @@ def _words(sheet: Sheet, totals: etree._Element, currency: str) -> None:
         right = words.foreign_in_words(told, currency)
     else:
         what = "số có phần lẻ của đồng" if currency == "VND" else currency
-        sheet.doubt("words.unchecked", f"Không đối chiếu được số tiền bằng chữ của {what}.",
+        sheet.doubt("words.unchecked", say("Không đối chiếu được số tiền bằng chữ của {}.", what),
                     "TToan/TgTTTBChu")  # fmt: skip
         return
     if same:
-        sheet.right("words", f"Số tiền bằng chữ khớp: {text}.")
+        sheet.right("words", say("Số tiền bằng chữ khớp: {}.", text))
         return
-    sheet.wrong("words", f"Số tiền bằng chữ ghi “{text[:120]}”, đúng là “{right}”.",
+    sheet.wrong("words", say("Số tiền bằng chữ ghi “{}”, đúng là “{}”.", text[:120], right),
                 "TToan/TgTTTBChu", "Chỉ cần thông báo sai sót (04/SS-HĐĐT), không lập lại hóa đơn.",
                 "C91 Điều 10")  # fmt: skip
-
-
-def _reduction(
-    sheet: Sheet, content: etree._Element, totals: etree._Element, general: etree._Element
-) -> None:
-    """The 20 % cut of a percentage-method seller: a note must say it, and only while it holds."""
-    on = day(general, "NLap")
-    told = reduction_in(totals)
-    notes = [
-        said(one, "THHDVu")
-        for one in content.iterfind("DSHHDVu/HHDVu")
-        if said(one, "TChat") == "4" and "giảm" in said(one, "THHDVu").casefold()
-    ]
-    if on is None or not (told or notes):
-        return
-    if notes and not rules.holds("vat_reduction_percent", on):
-        text = "Ghi giảm thuế GTGT vào ngày chính sách giảm không còn (hoặc chưa có) hiệu lực."
-        if general.find("TTHDLQuan") is None:
-            sheet.wrong("money.reduction_expired", text, "DSHHDVu", "Lập lại không giảm.", "NQ204")
-        else:
-            sheet.doubt("money.reduction_expired", f"{text} Chỉ dùng khi sửa hóa đơn cũ.", "DSHHDVu",
-                        source="NQ204")  # fmt: skip
-        return
-    if told and not notes:
-        sheet.doubt("money.reduction_note", f"Giảm {shown(told)} nhưng không có dòng ghi chú nói "
-                    "giảm theo văn bản nào.", "DSHHDVu", "Thêm dòng ghi chú.", "NQ204")  # fmt: skip
-    elif notes and not told:
-        sheet.doubt("money.reduction_note", "Ghi chú nói có giảm thuế nhưng tổng tiền không giảm.",
-                    "DSHHDVu", source="NQ204")  # fmt: skip
-    elif notes:
-        _note(sheet, notes[0], told, on)
-
-
-def _note(sheet: Sheet, note: str, told: Decimal, on: date) -> None:
-    """The note names the amount and the resolution of the day."""
-    if not re.search(rf"(?<![0-9.]){re.escape(shown(told))}(?![0-9.])", note.replace(",", ".")):
-        sheet.doubt("money.reduction_note", "Số tiền giảm trong ghi chú khác số trong tổng tiền.",
-                    "DSHHDVu", source="NQ204")  # fmt: skip
-    basis = instruments.numbers_in(rules.phrase("reduction_phrase", on))
-    if not any(one.casefold() in note.casefold() for one in basis):
-        sheet.doubt("money.reduction_basis", f"Ghi chú giảm thuế không dẫn {', '.join(basis)}.",
-                    "DSHHDVu", "Dẫn nghị quyết đang có hiệu lực.", "NQ204")  # fmt: skip

@@ -11,6 +11,7 @@ from einvoice.errors import EInvoiceError
 from einvoice.identifiers import tax_id_doubt, tax_id_of
 from einvoice.inspection.reading import said
 from einvoice.inspection.report import Sheet
+from einvoice.sentences import say
 
 OUTDATED_CONSUMER = {
     *("người mua không lấy hóa đơn", "khách không lấy hóa đơn", "khách lẻ", "khách vãng lai"),
@@ -47,14 +48,14 @@ def _tax_id(sheet: Sheet, text: str, who: str, where: str) -> None:
     try:
         written = tax_id_of(text)
     except EInvoiceError:
-        sheet.wrong("party.tax_id", f"Mã số thuế {who} “{text[:20]}” không phải 10, 10-3 hay 12 số.",
+        sheet.wrong("party.tax_id", say("Mã số thuế {} “{}” không phải 10, 10-3 hay 12 số.", who, text[:20]),
                     where, "Điều chỉnh hoặc thay thế hóa đơn.", "L108 Điều 11")  # fmt: skip
         return
     if written != text:
-        sheet.doubt("party.tax_id_form", f"Mã số thuế {who} nên viết {written}.", where)
+        sheet.doubt("party.tax_id_form", say("Mã số thuế {} nên viết {}.", who, written), where)
     if tax_id_doubt(written):
-        sheet.doubt("party.tax_id_check", f"Số kiểm tra trong mã số thuế {who} {written} không khớp "
-                    "(có thể gõ nhầm).", where)  # fmt: skip
+        sheet.doubt("party.tax_id_check", say("Số kiểm tra trong mã số thuế {} {} không khớp "
+                    "(có thể gõ nhầm).", who, written), where)  # fmt: skip
 
 
 def _seller(sheet: Sheet, content: etree._Element) -> None:
@@ -78,11 +79,11 @@ def _buyer(sheet: Sheet, content: etree._Element, issued_on: date | None) -> Non
         return
     phrase = rules.phrase("consumer_name", issued_on)
     if not any(names) and not said(buyer, "SDThoai"):
-        sheet.doubt("party.consumer", f"Người mua để trống; người tiêu dùng không cho thông tin thì ghi "
-                    f"“{phrase}”.", "NMua/Ten", "Thông báo sai sót nếu thuộc trường hợp phải ghi.",
+        sheet.doubt("party.consumer", say("Người mua để trống; người tiêu dùng không cho thông tin thì ghi "
+                    "“{}”.", phrase), "NMua/Ten", "Thông báo sai sót nếu thuộc trường hợp phải ghi.",
                     "D254 Phụ lục mục 4.b")  # fmt: skip
     elif any(_plain(name) in OUTDATED_CONSUMER for name in names):
-        sheet.wrong("party.consumer", f"Phải ghi “{phrase}” khi người tiêu dùng không cho thông tin.",
+        sheet.wrong("party.consumer", say("Phải ghi “{}” khi người tiêu dùng không cho thông tin.", phrase),
                     "NMua/Ten", "Thông báo sai sót (04/SS-HĐĐT).", "D254 Phụ lục mục 4.b")  # fmt: skip
 
 

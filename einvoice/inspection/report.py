@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from einvoice import instruments
+from einvoice.sentences import SOURCE, said_in
 
 
 class Verdict(StrEnum):
@@ -22,7 +23,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Remark:
-    """One finding. `code` is stable; `text` is a Vietnamese sentence."""
+    """One finding. `code` is stable; `text` and `remedy` are Vietnamese, `said_in` has the English."""
 
     verdict: Verdict
     code: str
@@ -31,15 +32,15 @@ class Remark:
     remedy: str = ""
     source: str = ""
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self, language: str = SOURCE) -> dict[str, Any]:
         """As JSON wants it, without what is empty."""
         said = {
             "verdict": self.verdict.value,
             "code": self.code,
             "where": self.where,
-            "text": self.text,
-            "remedy": self.remedy,
-            "source": instruments.spelled(self.source),
+            "text": said_in(self.text, language),
+            "remedy": said_in(self.remedy, language),
+            "source": instruments.spelled(self.source, language),
         }
         return {key: value for key, value in said.items() if value}
 
@@ -146,14 +147,14 @@ class Report:
         """The codes of one verdict."""
         return [one.code for one in self.remarks(verdict)]
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self, language: str = SOURCE) -> dict[str, Any]:
         """As JSON wants it."""
         counts = {one.value: len(list(self.remarks(one))) for one in Verdict}
         return {
             "kind": self.kind,
             "is_right": self.is_right,
             "counts": counts,
-            **_plain(self.sheet),
+            **_plain(self.sheet, language),
         }
 
 
@@ -163,17 +164,23 @@ def _sheets(sheet: Sheet) -> Iterator[Sheet]:
         yield from _sheets(part)
 
 
-def _plain(sheet: Sheet) -> dict[str, Any]:
+def _plain(sheet: Sheet, language: str) -> dict[str, Any]:
     said: dict[str, Any] = {
         "where": sheet.where,
-        "facts": {key: _value(value) for key, value in sheet.facts.items()},
+        "facts": {key: _value(value, language) for key, value in sheet.facts.items()},
         "signatures": [one.plain() for one in sheet.signatures],
-        "remarks": [one.plain() for one in sheet.remarks],
+        "remarks": [one.plain(language) for one in sheet.remarks],
     }
     if sheet.parts:
-        said["parts"] = [_plain(part) for part in sheet.parts]
+        said["parts"] = [_plain(part, language) for part in sheet.parts]
     return said
 
 
-def _value(value: Any) -> Any:
+def _value(value: Any, language: str) -> Any:
+    if isinstance(value, str | list):
+        return (
+            [said_in(one, language) for one in value]
+            if isinstance(value, list)
+            else said_in(value, language)
+        )
     return value.isoformat() if isinstance(value, date | datetime) else value

@@ -17,6 +17,7 @@ from einvoice.identifiers import undashed
 from einvoice.inspection.report import Sheet, SignatureView
 from einvoice.keys import holder_of
 from einvoice.seal import DSIG, Place, Sealed
+from einvoice.sentences import say
 
 SOURCE = "F1510"
 _REASONS = {
@@ -63,8 +64,8 @@ def document_ids(sheet: Sheet, root: etree._Element) -> dict[str, etree._Element
     try:
         return seal.ids(root)
     except SealInvalid as error:
-        sheet.wrong("signature.duplicate_id", f"Id “{error.detail}” xuất hiện hai lần: có thể là "
-                    "tấn công bọc chữ ký.", remedy="Không dùng tài liệu này.", source=SOURCE)  # fmt: skip
+        sheet.wrong("signature.duplicate_id", say("Id “{}” xuất hiện hai lần: có thể là "
+                    "tấn công bọc chữ ký.", error.detail), remedy="Không dùng tài liệu này.", source=SOURCE)  # fmt: skip
         return None
 
 
@@ -100,8 +101,8 @@ def check(
         signed_at=sealed.signed_at.astimezone(seal.VIETNAM),
     )
     sheet.signatures.append(view)
-    sheet.right(code, f"Chữ ký {name} hợp lệ: {view.name} ({view.tax_id or 'không ghi mã số thuế'}), "
-                f"ký lúc {view.signed_at:%d/%m/%Y %H:%M:%S}.", place.holder, SOURCE)  # fmt: skip
+    sheet.right(code, say("Chữ ký {} hợp lệ: {} ({}), "
+                "ký lúc {:%d/%m/%Y %H:%M:%S}.", name, view.name, view.tax_id or "không ghi mã số thuế", view.signed_at), place.holder, SOURCE)  # fmt: skip
     _loose(sheet, base, place)
     _inside(sheet, base, place, sealed)
     _archive(sheet, base, sealed, place)
@@ -120,7 +121,7 @@ def _refused(
         error.why if isinstance(error, DocumentInvalid) else ""
     )
     shown = f" ({detail[:120]})" if detail and " " not in detail else ""
-    sheet.wrong(f"{code}.{reason}", f"Chữ ký {name} không hợp lệ: {why}{shown}.", place.holder,
+    sheet.wrong(f"{code}.{reason}", say("Chữ ký {} không hợp lệ: {}{}.", name, why, shown), place.holder,
                 "Không dùng tài liệu này; lấy lại bản gốc từ nơi lập.", SOURCE)  # fmt: skip
 
 
@@ -205,10 +206,10 @@ def _certificate(
     issuer = _issuer(certificate, sealed.others, (*trust.issuers, *trust.authorities))
     if issuer is not None:
         if not issuer.not_valid_before_utc <= sealed.signed_at <= issuer.not_valid_after_utc:
-            sheet.doubt("signature.issuer_expired", f"Chứng thư của nơi cấp "
-                        f"({_common_name(issuer.subject)}) không có hiệu lực vào thời điểm ký.",
+            sheet.doubt("signature.issuer_expired", say("Chứng thư của nơi cấp "
+                        "({}) không có hiệu lực vào thời điểm ký.", _common_name(issuer.subject)),
                         place.holder, source=SOURCE)  # fmt: skip
-        sheet.right("signature.issuer", f"Chứng thư do {_common_name(issuer.subject)} cấp, đã tin.",
+        sheet.right("signature.issuer", say("Chứng thư do {} cấp, đã tin.", _common_name(issuer.subject)),
                     place.holder)  # fmt: skip
     elif certificate.subject == certificate.issuer:
         if _issued(certificate, certificate):
@@ -218,11 +219,11 @@ def _certificate(
             sheet.wrong("signature.certificate_forged", "Chứng thư tự ký đã bị sửa.", place.holder,
                         "Không dùng tài liệu này.")  # fmt: skip
     elif trust.issuers:
-        sheet.wrong("signature.issuer", f"Chứng thư do {_common_name(certificate.issuer)} cấp, không "
-                    "thuộc danh sách tin cậy.", place.holder)  # fmt: skip
+        sheet.wrong("signature.issuer", say("Chứng thư do {} cấp, không "
+                    "thuộc danh sách tin cậy.", _common_name(certificate.issuer)), place.holder)  # fmt: skip
     else:
-        sheet.doubt("signature.issuer", f"Không kiểm tra được nơi cấp chứng thư "
-                    f"({_common_name(certificate.issuer)}): chưa cho biết tin ai (--trust).",
+        sheet.doubt("signature.issuer", say("Không kiểm tra được nơi cấp chứng thư "
+                    "({}): chưa cho biết tin ai (--trust).", _common_name(certificate.issuer)),
                     place.holder)  # fmt: skip
 
 
@@ -315,5 +316,5 @@ def strays(sheet: Sheet, root: etree._Element, known: set[etree._Element]) -> No
     """Signatures that stand where none belongs."""
     lost = [one for one in root.iter(f"{{{DSIG}}}Signature") if one not in known]
     if lost:
-        sheet.wrong("signature.stray", f"Có {len(lost)} chữ ký đứng sai chỗ (dấu hiệu bọc chữ ký).",
+        sheet.wrong("signature.stray", say("Có {} chữ ký đứng sai chỗ (dấu hiệu bọc chữ ký).", len(lost)),
                     remedy="Không dùng tài liệu này.", source=SOURCE)  # fmt: skip

@@ -7,6 +7,7 @@ from lxml import etree
 from einvoice import layout
 from einvoice.inspection.report import Sheet, Verdict
 from einvoice.layout import Problem
+from einvoice.sentences import say
 
 SOURCE = "F1306"
 _SENTENCES = {
@@ -41,7 +42,9 @@ def check(
             _say(sheet, problem, soften=soften)
     for what, count in counts.items():
         if count > PER_KIND_MAX:
-            sheet.note("structure.more", f"Còn {count - PER_KIND_MAX} chỗ khác như vậy ({what}).")
+            sheet.note(
+                "structure.more", say("Còn {} chỗ khác như vậy ({}).", count - PER_KIND_MAX, what)
+            )
     if not sheet.wrong_in("structure."):
         sheet.right("structure", "Cấu trúc, độ dài và kiểu dữ liệu đúng bảng.", source=SOURCE)
 
@@ -49,8 +52,9 @@ def check(
 def _say(sheet: Sheet, problem: Problem, *, soften: bool) -> None:
     verdict, text, remedy = _SENTENCES[problem.what]
     tag = re.sub(r"\{[^}]*\}", "", problem.where).rpartition("/")[2]
-    said = text.format(tag=tag, detail=problem.detail)
+    said = say(text, tag=tag, detail=problem.detail)
     code = f"structure.{problem.what}"
+    soften = soften or "/TTKhac" in problem.where  # everybody's own fields
     if verdict is Verdict.WRONG and not soften:
         sheet.wrong(code, said, problem.where, remedy, SOURCE)
     elif verdict is Verdict.NOTE:

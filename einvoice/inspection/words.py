@@ -6,6 +6,7 @@ from lxml import etree
 
 from einvoice.inspection.reading import said, whole
 from einvoice.inspection.report import Sheet
+from einvoice.sentences import say
 
 _BOXES = {
     1: "LCMa",
@@ -34,9 +35,9 @@ def _checked(sheet: Sheet, notice: etree._Element) -> None:
              4: "bảng tổng hợp không hợp lệ", 5: "bảng tổng hợp không hợp lệ",
              6: "đề nghị từng lần phát sinh không hợp lệ", 7: "gói hóa đơn máy tính tiền không hợp lệ",
              9: "trường hợp khác"}  # fmt: skip
-    sheet.facts["result"] = f"{result}: {names.get(result, 'không có kết quả này')}"
+    sheet.facts["result"] = say("{}: {}", result, names.get(result, "không có kết quả này"))
     if result not in names:
-        sheet.wrong("message.result", f"Kết quả kiểm tra (LTBao) {result} không tồn tại.",
+        sheet.wrong("message.result", say("Kết quả kiểm tra (LTBao) {} không tồn tại.", result),
                     "DLTBao/LTBao", "", "F1510")  # fmt: skip
     box = _BOXES.get(result)
     reasons = [
@@ -48,15 +49,18 @@ def _checked(sheet: Sheet, notice: etree._Element) -> None:
         sheet.facts["reasons"] = reasons[:50]
     if box and notice.find(box) is None:
         sheet.doubt(
-            "message.result", f"Kết quả {result} nhưng không có phần {box} nêu lý do.", "DLTBao"
+            "message.result",
+            say("Kết quả {} nhưng không có phần {} nêu lý do.", result, box),
+            "DLTBao",
         )
 
 
 def _delegated(sheet: Sheet, notice: etree._Element) -> None:
     rows = list(notice.iter("TTUNhiem"))[:LISTED_MAX]
     sheet.facts["results"] = [
-        f"{said(one, 'MST')} {said(one, 'TTChuc')}: "
-        + ("được chấp nhận" if said(one, "KQua") == "1" else f"không được chấp nhận{_why(one)}")
+        say("{} {}: được chấp nhận", said(one, "MST"), said(one, "TTChuc"))
+        if said(one, "KQua") == "1"
+        else say("{} {}: không được chấp nhận{}", said(one, "MST"), said(one, "TTChuc"), _why(one))
         for one in rows
     ]
 
@@ -69,13 +73,13 @@ def _service_ends(sheet: Sheet, notice: etree._Element) -> None:
 
 def _occasion(sheet: Sheet, notice: etree._Element) -> None:
     accepted = said(notice, "KQua") == "1"
-    sheet.facts["result"] = "được cấp" if accepted else f"không được cấp{_why(notice)}"
+    sheet.facts["result"] = "được cấp" if accepted else say("không được cấp{}", _why(notice))
 
 
 def _review(sheet: Sheet, notice: etree._Element) -> None:
     sheet.facts["answer_days"] = said(notice, "THan")
     sheet.facts["asked"] = [
-        f"{said(one, 'KHMSHDon')}{said(one, 'KHHDon')} số {said(one, 'SHDon')}: {said(one, 'LDo')}"
+        say("{}{} số {}: {}", *(said(one, tag) for tag in ("KHMSHDon", "KHHDon", "SHDon", "LDo")))
         for one in list(notice.iterfind("DSHDon/HDon"))[:LISTED_MAX]
     ]
 

@@ -8,6 +8,7 @@ from einvoice.inspection.report import Report, Sheet
 from einvoice.inspection.signatures import NOBODY, Trust
 from einvoice.page import archive, pades
 from einvoice.seal import VIETNAM
+from einvoice.sentences import say
 
 _WHERE = "PDF"
 _WHY = {
@@ -30,7 +31,7 @@ def inspect_pdf(content: bytes, *, now: datetime | None = None, trust: Trust = N
         sheet = Sheet(_WHERE)
         sheet.wrong(
             "page.xml",
-            f"Không lấy được XML hóa đơn trong tệp PDF: {_why(error)}.",
+            say("Không lấy được XML hóa đơn trong tệp PDF: {}.", _why(error)),
             remedy="Bản in PDF không phải hóa đơn: xin người bán tệp XML gốc.",
         )
         return Report("unknown", sheet)
@@ -58,16 +59,16 @@ def _seals(sheet: Sheet, content: bytes) -> None:
         if not one.holds:
             sheet.wrong(
                 "page.seal",
-                f"Tệp PDF đã bị sửa sau khi {who} ký.",
+                say("Tệp PDF đã bị sửa sau khi {} ký.", who),
                 _WHERE,
                 remedy="Xin lại tệp PDF, hoặc chỉ tin XML bên trong nếu chữ ký XML đúng.",
             )
         elif not one.is_whole:
             sheet.doubt(
                 "page.seal",
-                f"{who} ký tệp PDF lúc {at}; sau đó tệp được thêm nội dung.",
+                say("{} ký tệp PDF lúc {}; sau đó tệp được thêm nội dung.", who, at),
                 _WHERE,
                 remedy="Xem phần được thêm.",
             )
         else:
-            sheet.right("page.seal", f"{who} ký toàn bộ tệp PDF lúc {at}.", _WHERE)
+            sheet.right("page.seal", say("{} ký toàn bộ tệp PDF lúc {}.", who, at), _WHERE)
