@@ -97,6 +97,7 @@ from einvoice.registration import (
     registration_of,
 )
 from einvoice.seal import SELLER, Sealed, sign, verify, write_signed, write_signed_all
+from einvoice.sentences import said_in
 from einvoice.series import CodeRange, letters_of_till, reserve_codes
 from einvoice.soap import Shape, SOAPAuthority
 from einvoice.standing import (
@@ -305,6 +306,7 @@ __all__ = [
     "reserve_codes",
     "resubmit",
     "rounded",
+    "said_in",
     "same_words",
     "sellers_waiting",
     "send_occasion",

@@ -2,7 +2,7 @@
 
 import unicodedata
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
 
 DIGITS = ("không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín")
@@ -29,6 +29,9 @@ _FOLDED = {
     "nhăm": "lăm",
     "bẩy": "bảy",
     "trừ": "âm",
+    **dict.fromkeys(("euro", "eur"), "ơ rô"),
+    **dict.fromkeys(("cent", "cents"), "xu"),
+    "usd": "đô la mỹ",
 }
 _SILENT = {"chẵn", "đồng", "việt", "nam", "vnđ", "vnd"}
 _STOPS = str.maketrans(dict.fromkeys(".,;:/!()*–-\"'“”", " "))
@@ -42,18 +45,32 @@ def amount_in_words(amount_vnd: int, spelling: Spelling = NORTH) -> str:
     return text[0].upper() + text[1:]
 
 
-FOREIGN = {"USD": ("đô la Mỹ", "xu"), "EUR": ("ơ rô", "xu")}
-"""Unit and hundredth. Source: Decree 254/2026, Annex 8.c.2 for USD."""
+FOREIGN = {
+    "USD": ("đô la Mỹ", "xu"),
+    "EUR": ("ơ rô", "xu"),
+    "GBP": ("bảng Anh", "xu"),
+    "AUD": ("đô la Úc", "xu"),
+    "CAD": ("đô la Canada", "xu"),
+    "SGD": ("đô la Singapore", "xu"),
+    "HKD": ("đô la Hồng Kông", "xu"),
+    "CNY": ("nhân dân tệ", "xu"),
+    "JPY": ("yên Nhật", ""),
+    "KRW": ("won Hàn Quốc", ""),
+}
+"""Unit and hundredth. Source: Decree 254/2026, Annex 8.c.2 for USD; the others by custom."""
 
 
 def foreign_in_words(amount: Decimal, currency: str, spelling: Spelling = NORTH) -> str:
     """An amount of another currency: 13,800.25 USD is “… đô la Mỹ và hai mươi lăm xu”."""
     unit, part = FOREIGN[currency]
-    hundredths = int((abs(amount) * 100).to_integral_value(ROUND_HALF_UP))
-    whole, rest = divmod(hundredths, 100)
+    with localcontext(prec=5_000):
+        smallest = 100 if part else 1
+        whole, rest = divmod(
+            int((abs(amount) * smallest).to_integral_value(ROUND_HALF_UP)), smallest
+        )
     text = f"{number_in_words(whole, spelling)} {unit}"
     text += f" và {number_in_words(rest, spelling)} {part}" if rest else ""
-    text = f"âm {text}" if amount < 0 else text
+    text = f"âm {text}" if amount < 0 and (whole or rest) else text
     return text[0].upper() + text[1:]
 
 

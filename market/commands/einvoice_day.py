@@ -6,28 +6,16 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from market.commands.answers import DONE, FAILED, MISUSED, dots, refuse, say, say_json
+from market.commands.languages import Translate, translator
 from market.settings import Settings
 
 if TYPE_CHECKING:
     from einvoice.books import DayCheck
+    from einvoice.books.day import Side
     from einvoice.fines import Fine
 
 VENDORS_MAX = 10_000
 SHOWN_MAX = 20
-_WORDS = {
-    "no_invoice": "chưa lập hóa đơn",
-    "rejected": "cơ quan thuế không nhận",
-    "wrong_day": "lập khác ngày bán",
-    "amount_differs": "hóa đơn khác số tiền bán",
-    "no_adjustment": "đã hoàn tiền, hóa đơn chưa điều chỉnh",
-    "no_money": "ghi là đủ tiền, chưa thấy tiền",
-    "no_sale": "có tiền hoặc hóa đơn mà không có lần bán",
-    "late": "quá hạn gửi cơ quan thuế",
-    "sent_late": "đã nhận, gửi muộn",
-    "waiting": "đang chờ cơ quan thuế",
-    "not_required": "không cần hóa đơn",
-    "right": "khớp cả bốn",
-}
 
 
 def add_arguments(day: argparse.ArgumentParser) -> None:
@@ -75,7 +63,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         vendors = [_plain(vendor_id, name, check) for vendor_id, name, check in found]
         say_json({"day": str(day), "trouble_count": trouble, "vendors": vendors})
     else:
-        _show(day, found, trouble)
+        _show(day, found, trouble, translator(options.lang))
     return FAILED if trouble else DONE
 
 
@@ -134,22 +122,51 @@ def _plain_fine(fine: "Fine | None") -> dict[str, Any] | None:
     return {"vnd_min": fine.vnd_min, "vnd_max": fine.vnd_max, "source": fine.source}
 
 
-def _show(day: date, found: "list[tuple[UUID, str, DayCheck]]", trouble: int) -> None:
+def _words(_: Translate) -> dict[str, str]:
+    return {
+        "no_invoice": _("chưa lập hóa đơn"),
+        "rejected": _("cơ quan thuế không nhận"),
+        "wrong_day": _("lập khác ngày bán"),
+        "amount_differs": _("hóa đơn khác số tiền bán"),
+        "no_adjustment": _("đã hoàn tiền, hóa đơn chưa điều chỉnh"),
+        "no_money": _("ghi là đủ tiền, chưa thấy tiền"),
+        "no_sale": _("có tiền hoặc hóa đơn mà không có lần bán"),
+        "late": _("quá hạn gửi cơ quan thuế"),
+        "sent_late": _("đã nhận, gửi muộn"),
+        "waiting": _("đang chờ cơ quan thuế"),
+        "not_required": _("không cần hóa đơn"),
+        "right": _("khớp cả bốn"),
+    }
+
+
+def _show(day: date, found: "list[tuple[UUID, str, DayCheck]]", trouble: int, _: Translate) -> None:
     from einvoice.books import findings_by_count
 
-    for _, name, check in [one for one in found if one[2].trouble_count][:SHOWN_MAX]:
+    words = _words(_)
+    for _id, name, check in [one for one in found if one[2].trouble_count][:SHOWN_MAX]:
         say(f"{name}:")
-        say(f"  tiền về {check.payments.count} = {dots(check.payments.amount_vnd)}, "
-            f"bán {check.sales.count} = {dots(check.sales.amount_vnd)}, "
-            f"hóa đơn {check.invoices.count} = {dots(check.invoices.amount_vnd)}, "
-            f"cơ quan thuế nhận {check.accepted.count} = {dots(check.accepted.amount_vnd)}")  # fmt: skip
+        text = _(
+            "tiền về {payments}, bán {sales}, hóa đơn {invoices}, cơ quan thuế nhận {accepted}"
+        )
+        say("  " + text.format(
+            payments=_side(check.payments), sales=_side(check.sales),
+            invoices=_side(check.invoices), accepted=_side(check.accepted),
+        ))  # fmt: skip
         for finding, count in findings_by_count(check).items():
             if finding.is_trouble:
-                say(f"  {_WORDS[finding.value]}: {count}")
+                say(f"  {words[finding.value]}: {count}")
         for fine in filter(None, (check.fine_missing, check.fine_wrong_day)):
-            say(f"  có thể bị phạt {dots(fine.vnd_min)} đến {dots(fine.vnd_max)} ({fine.source})")
+            text = _("có thể bị phạt {least} đến {most} ({source})")
+            say("  " + text.format(
+                least=dots(fine.vnd_min), most=dots(fine.vnd_max), source=fine.source
+            ))  # fmt: skip
     hidden = sum(bool(one[2].trouble_count) for one in found) - SHOWN_MAX
     if hidden > 0:
-        say(f"… và {hidden} người bán nữa; --json cho tất cả.")
-    say(f"{day:%d/%m/%Y}: {len(found)} người bán, {trouble} chỗ cần xem. "
-        "Không thay cho kê khai thuế.")  # fmt: skip
+        say(_("… và {count} người bán nữa; --json cho tất cả.").format(count=hidden))
+    text = _("{day:%d/%m/%Y}: {count} người bán, {trouble} chỗ cần xem.")
+    said = text.format(day=day, count=len(found), trouble=trouble)
+    say(f"{said} {_('Không thay cho kê khai thuế.')}")
+
+
+def _side(side: "Side") -> str:
+    return f"{side.count} = {dots(side.amount_vnd)}"

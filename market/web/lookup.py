@@ -153,6 +153,7 @@ async def _page(
         "open_ids": {one.id for one in after if one and _is_open(one, issued)},
         "problem": problem,
         "keyed": keyed or NamedBuyer(),
+        "said_in": einvoice.said_in,
     }
     return Template("invoice.html", context=context, status_code=status)
 

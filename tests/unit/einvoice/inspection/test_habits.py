@@ -125,3 +125,73 @@ def test_a_lookup_code_names_each_thing_once_and_the_whole_tax_id(stall):
         open_end = f"000201{content}6304"
         forged = open_end + qr.crc16(open_end.encode())
         assert code in findings(xml.replace(text, forged)), content
+
+
+def test_a_symbol_in_small_letters_is_one_fault_and_not_six(stall):
+    """C91 Annex I: capitals. The rest of the invoice is judged as what it means to be."""
+    found = findings(spoiled(stall, "<KHHDon>C26MAA", "<KHHDon>c26maa"))
+
+    assert found == ["name.symbol", "lookup.differs"]
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (b"<HDon>\n<DLHDon></HDon>", "ở dòng 2, cột"),
+        (b'<?xml version="1.0" encoding="ISO-8859-1"?><HDon/>', "bảng mã khác UTF-8"),
+        (b"<!DOCTYPE a><HDon/>", "có DTD"),
+        (b"<HDon>&ten;</HDon>", "thực thể"),
+        (b"<HDon>" * 300 + b"</HDon>" * 300, "lồng nhau quá sâu"),
+        (b'<HDon xmlns="urn:x"/>', "Thẻ gốc HDon mang không gian tên “urn:x”"),
+    ],
+)
+def test_what_cannot_be_read_is_told_why_and_where(document, said):
+    report = inspection.inspect(document)
+
+    assert said in next(iter(report.remarks(Verdict.WRONG))).text
+
+
+RELATED = (
+    "<TTHDLQuan><TCHDon>1</TCHDon><LHDCLQuan>1</LHDCLQuan><KHMSHDCLQuan>2</KHMSHDCLQuan>"
+    "<KHHDCLQuan>C26MAA</KHHDCLQuan><SHDCLQuan>{number}</SHDCLQuan><NLHDCLQuan>2026-11-05</NLHDCLQuan>"
+    "<GChu>{text}</GChu></TTHDLQuan></TTChung>"
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ("120", "Thay thế cho hóa đơn Mẫu số 2 ký hiệu C26MAA số 120 ngày 05 tháng 11 năm 2026"),
+        (
+            "00000120",
+            "Thay thế cho hóa đơn Mẫu số 2 ký hiệu C26MAA số 120 ngày 5 tháng 11 năm 2026.",
+        ),
+        (
+            "120",
+            "Thay thế cho hóa đơn Mẫu số 2, ký hiệu C26MAA, số 00000120, ngày 05 tháng 11 năm 2026",
+        ),
+    ],
+)
+def test_the_text_of_a_replacement_may_pad_numbers_and_part_them_with_commas(stall, number, text):
+    """C91 Art. 10: the words are given, not how their numbers are padded."""
+    xml = spoiled(stall, "</TTChung>", RELATED.format(number=number, text=text))
+
+    assert "correction.text" not in findings(xml, Verdict.DOUBT)
+    other = spoiled(xml, "năm 2026", "năm 2025")
+    assert "correction.text" in findings(other, Verdict.DOUBT)
+
+
+def test_one_invoice_for_several_wrong_ones_names_their_list(stall):
+    """C91 Art. 10: the same error on many invoices of one buyer goes with the list 01/BK-ĐCTT."""
+    xml = spoiled(stall, "</NLap>", "</NLap><HDCTTChinh>1</HDCTTChinh>")
+
+    assert "correction.list" in findings(xml, Verdict.DOUBT)
+
+
+def test_free_fields_of_other_makers_are_doubted_and_never_wrong(stall):
+    """F1510: at most 500 characters, one of four types; on import they are opaque."""
+    field = f"<TTKhac><TTin><TTruong>Fkey</TTruong><KDLieu>text</KDLieu><DLieu>{'x' * 600}</DLieu></TTin></TTKhac>"
+    xml = spoiled(stall, "</TTChung>", f"{field}</TTChung>")
+
+    assert findings(xml) == []
+    assert {"structure.choice", "structure.length"} <= set(findings(xml, Verdict.DOUBT))

@@ -133,3 +133,32 @@ def test_the_cut_of_percentage_sellers_ends_with_2026_but_for_corrections():
     corrected = in_2027(reduced(NOTE), RELATED.replace("LQuan>1<", "LQuan>2<"))
     assert "money.reduction_expired" not in found_in_2027(corrected)
     assert "money.reduction_expired" in found_in_2027(corrected, Verdict.DOUBT)
+
+
+def test_what_is_given_away_and_charged_all_the_same_is_doubted():
+    """D254 Annex 5.a.3: promotions have an invoice; their amounts are 0 or stay out of the total."""
+    gift = line(1_000, nature=2)
+
+    assert "money.promotion_counted" in money(
+        sales(line(4_000) + gift, total(5_000, FIVE)), Verdict.DOUBT
+    )
+    assert "money.promotion_counted" not in money(
+        sales(line(5_000) + gift, total(5_000, FIVE)), Verdict.DOUBT
+    )
+    rated = vat(line(4_000, "10%") + line(1_000, "10%", nature=2),
+                rates(("10%", 5_000, 500)) + total(5_500, "Năm nghìn năm trăm đồng"))  # fmt: skip
+    assert "money.promotion_counted" in money(rated, Verdict.DOUBT)
+    assert money(rated) == []
+
+
+def test_a_discount_line_never_adds_to_the_total():
+    xml = sales(line(4_000) + line(1_000, nature=3), total(5_000, FIVE))
+
+    assert "money.payable" in money(xml)
+
+
+def test_fractions_of_a_dong_on_a_line_are_noted():
+    xml = sales(line("4999.6") + line("0.4"), total(5_000, FIVE))
+
+    assert money(xml) == []
+    assert "money.fraction_line" in money(xml, Verdict.NOTE)

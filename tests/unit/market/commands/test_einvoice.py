@@ -348,3 +348,69 @@ def test_law_that_was_not_known_yet_is_said_to_be_that(told):
 
     assert code == 1
     assert complaint.endswith("is in force on 2026-12-31 as the law was known on 2025-01-15.\n")
+
+
+LETTERS = set("ảãạăằắẳẵặấầẩẫậẻẽẹềếểễệỉĩịỏõọốồổỗộờớởỡợủũụứừửữựỳỷỹỵ")
+
+
+def test_everything_verify_says_can_be_said_in_english(told, stall, signer):
+    stall.write_bytes(stall.read_bytes().replace(b"<TgTTTBSo>110750", b"<TgTTTBSo>110751"))
+    stall.write_bytes(seal.sign(stall.read_bytes(), seal.SELLER, signer, NOW))
+
+    code, said, _ = told("verify", str(stall), "--lang", "en")
+    _, as_json, _ = told("verify", str(stall), "--lang", "en", "--json")
+
+    assert code == 1
+    assert "WRONG  The total payable says 110.751, computed 110.750." in said
+    assert "Conclusion: " in said
+    remarks = json.loads(as_json)["remarks"]
+    assert {"Decree 254/2026/NĐ-CP Art. 10"} <= {one.get("source") for one in remarks}
+    own = " ".join(
+        line for line in said.splitlines() if line.startswith(("RIGHT", "DOUBT", "NOTE"))
+    )
+    assert "khớp" not in own
+
+
+def test_tax_and_advice_are_said_in_english(told):
+    _, tax, _ = told("tax", "--revenue", "food=1500000000", "--lang", "en")
+    _, advice, _ = told("correct", "sai số tiền", "--lang", "en")
+
+    assert "food and drink, services with goods: VAT 3% = 45.000.000 đ" in tax
+    assert not LETTERS & set(tax + advice)
+
+
+def test_tax_names_the_trades_and_writes_percentages_as_vietnam_does(told):
+    _, said, _ = told("tax", "--revenue", "goods=1200000000")
+
+    assert "phân phối hàng hóa: GTGT 1% = 12.000.000 đ, TNCN 0,5% sau khi trừ" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "north"),
+    [
+        (("13.800,25 USD",), "Mười ba nghìn tám trăm đô la Mỹ và hai mươi lăm xu"),
+        (("13,800.25", "--currency", "usd"), "Mười ba nghìn tám trăm đô la Mỹ và hai mươi lăm xu"),
+        (("13.800 USD",), "Mười ba nghìn tám trăm đô la Mỹ"),
+        (("0,05 EUR",), "Không ơ rô và năm xu"),
+        (("--", "-2,5 USD"), "Âm hai đô la Mỹ và năm mươi xu"),
+        (("120.000 JPY",), "Một trăm hai mươi nghìn yên Nhật"),
+        (("110.750 đồng",), "Một trăm mười nghìn bảy trăm năm mươi đồng"),
+        (("110.750 VND",), "Một trăm mười nghìn bảy trăm năm mươi đồng"),
+        (("110.750đ",), "Một trăm mười nghìn bảy trăm năm mươi đồng"),
+    ],
+)
+def test_amounts_of_other_currencies_are_said(told, arguments, north):
+    """D254 Annex 8.c.2: 13.800,25 USD in Vietnamese words."""
+    code, said, _ = told("words", *arguments)
+
+    assert (code, said.splitlines()[0]) == (0, north)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("1,2,3 USD",), ("5 XYZ",), ("5 USD", "--currency", "EUR"), ("1.234.56 USD",), ("USD",), ("5,5 đ",)],
+)  # fmt: skip
+def test_what_is_no_amount_of_a_currency_is_misuse(told, arguments):
+    code, _, complained = told("words", *arguments)
+
+    assert (code, complained.count("\n")) == (2, 1)
