@@ -51,6 +51,7 @@ MODULES = (
     "goods",
     "counting",
     "listings",
+    "helpers",
     "stall_settings",
     "shopper",
     "acquired",

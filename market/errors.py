@@ -116,6 +116,34 @@ class PhoneTaken(MarketError):
         self.name = name
 
 
+class PhoneOfAnother(MarketError):
+    """Somebody of another name has this phone number; whose it is, is not said."""
+
+    code = "phone_of_another"
+
+    def __init__(self) -> None:
+        super().__init__("This phone number is known under another name.")
+
+
+class HelperIsOwner(MarketError):
+    """The vendor needs no helper's role at their own stall."""
+
+    code = "helper_is_owner"
+
+    def __init__(self) -> None:
+        super().__init__("This is the vendor's own phone number.")
+
+
+class HelpersTooMany(MarketError):
+    """A vendor has as many helpers as one may have."""
+
+    code = "helpers_too_many"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"A vendor has at most {most} helpers.")
+        self.most = most
+
+
 class NameInvalid(MarketError):
     """A name that cannot be one: empty, too long, or with digits, emoji or control characters."""
 

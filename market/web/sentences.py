@@ -103,6 +103,12 @@ tells(place.NotFound, 404, "Không tìm thấy, hoặc bạn không được xem
 tells(place.StaleVersion, 409, "Người khác vừa thay đổi. Tải lại trang rồi làm tiếp.")
 tells(place.PhoneInvalid, 422, "Số điện thoại cần 10 chữ số, bắt đầu bằng 03, 05, 07, 08 hoặc 09.")
 tells(place.PhoneTaken, 409, "Số điện thoại này đã có người dùng.")
+tells(
+    place.PhoneOfAnother, 409,
+    "Số điện thoại này đã có người dùng với tên khác. Viết đúng họ tên, hoặc xem lại số.",
+)  # fmt: skip
+tells(place.HelperIsOwner, 409, "Đây là số của chính bạn. Gõ số của người bán giúp.")
+tells(place.HelpersTooMany, 409, "Sạp đã đủ mười người bán giúp. Bớt một người rồi thêm.")
 tells(place.NameInvalid, 422, "Tên chỉ gồm chữ cái, dấu cách và dấu gạch nối.")
 tells(place.IdNumberInvalid, 422, "Số định danh cần đủ 12 chữ số.")
 tells(place.StallTaken, 409, "Sạp này đã có người bán.")
