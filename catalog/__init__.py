@@ -39,7 +39,15 @@ from catalog.migrations import migrate
 from catalog.pictures import Photo, photo_bytes, prepared, put_photo
 from catalog.product import CATEGORIES, Category, Origin, Product, Seller, Status, sku_of
 from catalog.search import Page, find
-from catalog.shelf import Revision, product_by_id, product_by_sku, products, products_of, revisions
+from catalog.shelf import (
+    Revision,
+    product_by_id,
+    product_by_sku,
+    products,
+    products_of,
+    revision_of,
+    revisions,
+)
 from catalog.stock import (
     free_stock,
     gone,
@@ -119,6 +127,7 @@ __all__ = [
     "release_stock",
     "resume_channel",
     "return_stock",
+    "revision_of",
     "revisions",
     "script_text",
     "sell_stock",

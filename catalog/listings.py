@@ -17,7 +17,7 @@ from catalog import channels
 from catalog.connector import Change
 from catalog.errors import PriceJump, SkuTaken, StaleVersion, UnknownProduct
 from catalog.product import Product, Status, checked, content_hash, payload, price_jumps
-from catalog.shelf import next_version, product_of, values_of
+from catalog.shelf import next_version, product_of, revision_of, values_of
 from catalog.tables import ProductRow, RevisionRow
 
 
@@ -32,7 +32,8 @@ async def put_product(
     """Store goods, new (version 0) or changed (the version that was read), as the next version.
 
     Afterwards the row, its revision and one pending operation per channel are there together.
-    The same content again changes nothing and returns what is stored, so a put may be repeated.
+    The same content again changes nothing and returns what is stored, so a put may be repeated. Where
+    nothing but the count moved since (a sale), the change is made upon it: both stand.
 
     Raises: InvalidProduct, SkuTaken, UnknownProduct (another vendor's), StaleVersion, PriceJump.
     """
@@ -42,6 +43,7 @@ async def put_product(
         if created is not None:
             return created
     stored = await _locked(db, wanted.owner_id, wanted.id)
+    wanted = await _upon(db, stored, wanted)
     if content_hash(stored) == content_hash(wanted):
         return stored
     if stored.sku != wanted.sku:
@@ -288,6 +290,23 @@ def _revision(product: Product, operation: str, now: datetime, by: UUID | None) 
         "changed_by": by,
         "changed_at": now,
     }
+
+
+async def _upon(db: AsyncSession, stored: Product, wanted: Product) -> Product:
+    """What is wanted, of the stored version, if since the version that was read only the count moved."""
+    if wanted.version in {0, stored.version}:
+        return wanted
+    read = await revision_of(db, stored.id, wanted.version)
+    if read is None or _but_count(read, stored) != stored or _but_count(wanted, read) != wanted:
+        return wanted
+    return _but_count(wanted, stored)
+
+
+def _but_count(product: Product, other: Product) -> Product:
+    """The goods with the version and the count of another version of them."""
+    return replace(
+        product, version=other.version, in_stock=other.in_stock, stock_qty=other.stock_qty
+    )
 
 
 def _must_be(stored: Product, version_seen: int) -> None:

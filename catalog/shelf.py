@@ -75,6 +75,12 @@ async def revisions(db: AsyncSession, product_id: UUID) -> list[Revision]:
     ]
 
 
+async def revision_of(db: AsyncSession, product_id: UUID, version: int) -> Product | None:
+    """Goods as they were in that version; None where there was none."""
+    row = await db.get(RevisionRow, (product_id, version))
+    return None if row is None else from_payload(row.payload)
+
+
 def product_of(row: ProductRow) -> Product:
     """The value a row holds."""
     return Product(

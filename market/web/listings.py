@@ -36,7 +36,8 @@ class GoodsForm:
     category: str = ""
     unit: str = ""
     price: str = ""
-    description: str = ""
+    description: str | None = None
+    """Left as it is where a form does not ask."""
     product_id: str = ""
     version: str = "0"
     photo: UploadFile | None = None
@@ -174,22 +175,23 @@ async def _wanted(db: AsyncSession, data: GoodsForm, owner_id: UUID) -> catalog.
             category=data.category,
             unit=data.unit,
             price_vnd=price_vnd,
-            description=data.description,
+            description=data.description or "",
             icon=_icon_of(data.name),
         )
     try:
-        known = await catalog.product_by_id(db, UUID(data.product_id))
-        version = int(data.version)
+        product_id, version = UUID(data.product_id), int(data.version)
     except ValueError:
         raise NotFound("product", data.product_id) from None
+    known = await catalog.revision_of(db, product_id, version)
+    if known is None:
+        known = replace(await catalog.product_by_id(db, product_id), version=version)
     return replace(
         known,
-        version=version,
         name_vi=data.name,
         category=data.category,
         unit=data.unit,
         price_vnd=price_vnd,
-        description=data.description,
+        description=known.description if data.description is None else data.description,
     )
 
 

@@ -194,3 +194,51 @@ async def test_a_refund_that_is_withdrawn_takes_the_goods_with_it(stock, sold, a
 
     assert [(one["quantity"], one["is_back"]) for one in back] == [("2", True)]
     assert await stock.left() == "1"
+
+
+async def edit(stock, world, version, **form):
+    fields = {"name": "Rau muống", "unit": "mo", "category": "rau-cu", "price": "8k"}
+    fields |= {"product_id": stock.product_id, "version": str(version), **form}
+    return await stock.till.post(
+        f"/ban-hang/{world.stall_id}/hang-hoa",
+        files={key: (None, value) for key, value in fields.items()},
+    )
+
+
+async def version_of(stock, world):
+    page = await stock.till.get(f"/ban-hang/{world.stall_id}/hang-hoa?sua={stock.product_id}")
+    return int(page.text.split('name="version" value="')[1].split('"')[0])
+
+
+async def test_a_price_changed_while_a_sale_moved_the_count_is_stored_beside_it(stock, world):
+    await stock.put("3")
+    seen = await version_of(stock, world)
+    await stock.till.post(stock.page, data={"more": "-1"})
+
+    answer = await edit(stock, world, seen, price="9k")
+
+    assert answer.status_code == 303
+    assert (await stock.tile())["price_vnd"] == 9_000
+    assert await stock.left() == "2"
+
+
+async def test_two_who_change_the_same_goods_are_told_as_before(stock, world):
+    await stock.put("3")
+    seen = await version_of(stock, world)
+    await edit(stock, world, seen, price="9k")
+
+    answer = await edit(stock, world, seen, price="7k")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "stale_version")
+    assert (await stock.tile())["price_vnd"] == 9_000
+
+
+async def test_a_form_that_does_not_ask_for_the_description_leaves_it(stock, world, as_):
+    await stock.put("3", description="Hái lúc sáng sớm.")
+    seen = await version_of(stock, world)
+
+    await edit(stock, world, seen, price="9k")
+
+    page = await as_("vendor").get(f"/ban-hang/{world.stall_id}/hang-hoa")
+    public = await as_("vendor").get("/sp/" + page.text.split('href="/sp/')[1].split('"')[0])
+    assert "Hái lúc sáng sớm." in public.text
