@@ -58,6 +58,8 @@ class StandSheet:
     account_last4: str
     colour: str
     """The hall's, as “#RRGGBB”; dark enough for white letters."""
+    issued_by: tuple[str, ...] = ()
+    """Lines that say who issues the invoices by contract, where it is not the seller."""
 
 
 def new_serial(random_bytes: bytes) -> str:
@@ -173,6 +175,9 @@ def _draw(canvas: Canvas, sheet: StandSheet, width: float, height: float) -> Non
     canvas.drawCentredString(
         middle, bottom - 23 * mm, "Tên hiện ra khác tên trên đây? Đừng chuyển, báo chủ sạp."
     )
+    for place, line in enumerate(sheet.issued_by):
+        _fitting(canvas, line, REGULAR, 7.5, width - 2 * edge)
+        canvas.drawCentredString(middle, 13.4 * mm - place * 2.9 * mm, _nfc(line))
     canvas.setStrokeColor(HexColor(sheet.colour))
     canvas.setLineWidth(0.6)
     canvas.line(edge, 9.5 * mm, width - edge, 9.5 * mm)

@@ -36,6 +36,14 @@ class Agreement:
     valid_to: date
 
 
+@dataclass(frozen=True)
+class Posted:
+    """A stall for which the hall's operator issues."""
+
+    stall_code: str
+    standing: einvoice.Delegation
+
+
 async def register_operator(
     db: AsyncSession, settings: Settings, operator_id: UUID, address: str, *, now: datetime
 ) -> None:
@@ -129,14 +137,23 @@ async def standing_at(db: AsyncSession, vendor_id: UUID, on: date) -> list[einvo
     return [one for one in held if one.owner_id == vendor_id]
 
 
-async def sellers_of_hall(db: AsyncSession, hall_id: UUID, on: date) -> set[UUID]:
-    """The vendors of a hall for whom its operator issues that day."""
+async def posted_in_hall(db: AsyncSession, hall_id: UUID, on: date) -> list[Posted]:
+    """For which stalls of a hall its operator issues that day, by their codes: to be posted there."""
     hall = await db.get(HallRow, hall_id)
     if hall is None or hall.operator_id is None:
-        return set()
-    held = await einvoice.delegations_of(db, hall.operator_id, on=on)
-    rows = await db.exec(select(StallRow.vendor_id).where(col(StallRow.hall_id) == hall_id))
-    return {one.owner_id for one in held} & set(rows.all())
+        return []
+    held = {
+        one.owner_id: one
+        for one in await einvoice.delegations_of(db, hall.operator_id, on=on)
+        if one.delegate_owner_id == hall.operator_id
+    }
+    query = (
+        select(StallRow)
+        .where(col(StallRow.hall_id) == hall_id, col(StallRow.vendor_id).in_(held))
+        .order_by(col(StallRow.code))
+    )
+    rows = await db.exec(query)
+    return [Posted(one.code, held[one.vendor_id]) for one in rows if one.vendor_id is not None]
 
 
 async def _operator(db: AsyncSession, operator_id: UUID) -> OperatorRow:

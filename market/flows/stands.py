@@ -1,13 +1,14 @@
 """Stands at work: what is printed on one, and whether the code on the table is still ours."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from market import ids, people, places, stands
 from market.errors import NotFound
+from market.flows import delegation
 from market.stands import StandSheet
 from market.tables import PayeeAccountRow
 from payments import banks, qr
@@ -61,6 +62,25 @@ async def sheet_of(db: AsyncSession, stall_id: UUID) -> StandSheet:
         bank_name=banks.bank(account.bank_bin).short_name,
         account_last4=account.account_no[-4:],
         colour=places.hall_colour(hall.id),
+    )
+
+
+async def with_issuer(db: AsyncSession, sheet: StandSheet, stall_id: UUID, on: date) -> StandSheet:
+    """The sheet with who issues for this stall by contract (Circular 91/2026, Art. 9); as the system."""
+    stall = await places.stall(db, stall_id)
+    if stall.vendor_id is None:
+        return sheet
+    held = await delegation.standing_at(db, stall.vendor_id, on)
+    if not held:
+        return sheet
+    contract = held[0].contract
+    first, last = (one.strftime("%d/%m/%Y") for one in (contract.valid_from, contract.valid_to))
+    return replace(
+        sheet,
+        issued_by=(
+            f"Hóa đơn do {contract.delegate.name} (mã số thuế {contract.delegate.tax_id}) lập thay,",
+            f"theo hợp đồng ủy nhiệm số {contract.number}, từ {first} đến {last}.",
+        ),
     )
 
 

@@ -17,9 +17,10 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import catalog
-from market import ids, sales
+from market import clock, ids, sales
 from market.db import Database, Viewer
 from market.errors import NotFound
+from market.flows import delegation
 from market.settings import Settings
 from market.web import assets, auth
 from payments.amounts import parse_vnd
@@ -292,6 +293,7 @@ async def product_page(
             raise NotFound("product", sku)
         sellers = await _sellers(db, [product.owner_id])
         count = (await catalog.counts(db, [product.id])).get(product.id)
+        standing = await delegation.standing_at(db, product.owner_id, clock.local_day(now))
     seller = sellers.get(product.owner_id)
     known = catalog.Seller(name="")
     if seller is not None:
@@ -311,6 +313,7 @@ async def product_page(
         "price_vnd": product.price_vnd_at(now),
         "is_available": product.is_available(now) and (count is None or count.free > 0),
         "seller": seller,
+        "standing": standing,
         "jsonld": Markup(catalog.script_text(described)),  # noqa: S704 - escaped by script_text
     }
     return Template("product.html", context=context)
@@ -320,6 +323,7 @@ async def product_page(
 async def hall_page(
     hall_id: FromPath[UUID],
     database: NamedDependency[Database],
+    now: NamedDependency[datetime],
     q: FromQuery[str] = "",
     trang: FromQuery[int] = 1,
 ) -> Template:
@@ -332,6 +336,7 @@ async def hall_page(
         page = await catalog.find(db, q, owner_ids=vendor_ids, page=trang, page_size=PAGE_SIZE)
         sellers = await _sellers(db, {one.owner_id for one in page.products})
         counts = await catalog.counts(db, [one.id for one in page.products])
+        posted = await delegation.posted_in_hall(db, hall_id, clock.local_day(now))
     goods = [
         replace(
             _shelved(one, count=counts.get(one.id)),
@@ -340,7 +345,8 @@ async def hall_page(
         )
         for one in page.products
     ]
-    return Template("hall.html", context={"hall": hall, "goods": goods, "page": page, "q": q})
+    context = {"hall": hall, "goods": goods, "page": page, "q": q, "posted": posted}
+    return Template("hall.html", context=context)
 
 
 async def _sellers(db: AsyncSession, vendor_ids: Any) -> dict[UUID, dict[str, Any]]:

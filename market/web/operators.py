@@ -101,7 +101,8 @@ async def hall_page(
     hall, lines = await _lines(database, viewer, hall_id, today)
     async with database.as_system() as db:  # whose they are is all the operator is told
         late = {one.owner_id for one in await einvoice.alarms(db, now=now) if one.is_late}
-        issued_for = await delegation.sellers_of_hall(db, hall_id, today)
+        posted = await delegation.posted_in_hall(db, hall_id, today)
+        issued_for = {one.standing.owner_id for one in posted}
         banner = await invoice_deadlines.banner(db, issued_for, now=now) if issued_for else None
     month = periods.Period(today - timedelta(days=REGISTER_DAYS - 1), today)
     stale = now - timedelta(days=CHECK_DAYS)
@@ -117,7 +118,7 @@ async def hall_page(
         "unchecked": [one for one in with_code if one.checked_at is None or one.checked_at < stale],
         "invoices_late": [one for one in lines if one.totals.vendor_id in late],
         "banner": banner,
-        "issued_for": [one for one in lines if one.totals.vendor_id in issued_for],
+        "posted": posted,
         "with_code_count": len(with_code),
         "check_days": CHECK_DAYS,
         "register_days": REGISTER_DAYS,

@@ -17,8 +17,8 @@ import payments
 from market import clock, echo, live, sales
 from market.db import Database
 from market.errors import NotFound
+from market.flows import delegation, invoice_issuing
 from market.flows import invoice as invoice_flow
-from market.flows import invoice_issuing
 from market.flows import sale as sale_flow
 from market.gateways import Gateways
 from market.settings import Settings
@@ -103,6 +103,7 @@ async def _context(
     bank = banks.bank(account.bank_bin) if account else None
     may_invoice = await invoice_flow.is_possible(db, row.vendor_id, stall.invoice_mode)
     issued = await einvoice.invoice_by_id(db, row.invoice_id) if row.invoice_id else None
+    standing = await delegation.standing_at(db, row.vendor_id, clock.local_day(now))
     view = {
         "id": row.payment_id or row.id,
         "sale_id": row.id,
@@ -132,7 +133,7 @@ async def _context(
         "invoice_id": row.invoice_id,
         "may_ask_invoice": row.state == "paid" and may_invoice,
     }
-    return {"payment": view, "demo": settings.demo}
+    return {"payment": view, "demo": settings.demo, "standing": standing}
 
 
 async def _echo_colour(db: AsyncSession, row: SaleRow) -> str:

@@ -15,7 +15,7 @@ from litestar.params import Body, FromPath, JSONBody, QueryParameter
 from litestar.response import Template
 from msgspec import Meta, Struct
 
-from market import outgoing, places, stands
+from market import clock, outgoing, places, stands
 from market.db import Database, Viewer
 from market.flows import onboarding as onboarding_flow
 from market.flows import stands as flow
@@ -68,10 +68,11 @@ async def stand_pdf(
     stall_id: FromPath[UUID],
     database: NamedDependency[Database],
     viewer: NamedDependency[Viewer],
+    now: NamedDependency[datetime],
     size: Annotated[Paper, QueryParameter()] = "a6",
 ) -> Response[bytes]:
     """The vendor's sheet to print."""
-    return await _pdf(database, viewer, stall_id, size)
+    return await _pdf(database, viewer, stall_id, size, now)
 
 
 @get("/to-cong-nghe/sap/{stall_id:uuid}/ma-qr.pdf", guards=[auth.team_member], include_in_schema=False)  # fmt: skip
@@ -79,10 +80,11 @@ async def stand_pdf_for_team(
     stall_id: FromPath[UUID],
     database: NamedDependency[Database],
     viewer: NamedDependency[Viewer],
+    now: NamedDependency[datetime],
     size: Annotated[Paper, QueryParameter()] = "a6",
 ) -> Response[bytes]:
     """The same sheet, for who brings it; row security knows their halls."""
-    return await _pdf(database, viewer, stall_id, size)
+    return await _pdf(database, viewer, stall_id, size, now)
 
 
 @post(
@@ -192,10 +194,16 @@ async def _checked(
     )
 
 
-async def _pdf(database: Database, viewer: Viewer, stall_id: UUID, size: Paper) -> Response[bytes]:
+async def _pdf(
+    database: Database, viewer: Viewer, stall_id: UUID, size: Paper, now: datetime
+) -> Response[bytes]:
     async with database.as_viewer(viewer) as db:
         sheet = await flow.sheet_of(db, stall_id)
         stall = await places.stall(db, stall_id)
+    async with (
+        database.as_system() as db
+    ):  # a contract is its two sides' to read; posted it must be
+        sheet = await flow.with_issuer(db, sheet, stall_id, clock.local_day(now))
     content = await asyncio.to_thread(stands.stand_pdf, sheet, size)
     name = f"ma-qr-{stall.code}-{size}.pdf".encode("ascii", "ignore").decode()
     return Response(

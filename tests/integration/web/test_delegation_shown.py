@@ -1,14 +1,18 @@
 """Who issues by contract is said where it must be: to the vendor, to the buyer; the operator is warned too."""
 
+import re
+from io import BytesIO
 from uuid import UUID
 
 import pytest
+from pypdf import PdfReader
 from sqlalchemy import text
 
 import einvoice
 from market import clock, ids
 from market.flows.invoice import SOURCE
-from market.tables import HallRow, OperatorRow
+from market.tables import HallRow, OperatorRow, StandRow
+from tests.integration.web.test_listings import category_of, put
 
 OPERATOR_ID = UUID(int=0x0F)
 OPERATOR, SELLER = "0107001729", "038190000123"
@@ -83,8 +87,48 @@ async def test_the_operator_is_warned_for_the_stalls_it_issues_for_and_no_other(
 
     assert "Hóa đơn ban quản lý lập thay:" in warned.text
     assert "Cơ quan thuế chưa trả lời từ" in warned.text
-    assert "theo hợp đồng ủy nhiệm cho sạp:" in warned.text
+    assert "lập hóa đơn thay cho 1 sạp theo hợp đồng ủy nhiệm." in warned.text
+    assert "hợp đồng số UN-01, từ " in warned.text
     assert "Hóa đơn ban quản lý lập thay:" not in spared.text
+    assert "theo hợp đồng ủy nhiệm" not in spared.text
+
+
+async def test_it_is_posted_where_buyers_look_and_taken_down_at_its_end(
+    delegated, open_sale, client, as_, database
+):
+    """Circular 91/2026, Art. 9: posted on the stall, its page and the hall's; taken down at the end."""
+    sale = await open_sale(amount_vnd=85_000)
+    async with database.as_system() as db:
+        db.add(
+            StandRow(
+                id=ids.new(), serial="A2B3C4", stall_id=delegated.stall_id, qr_text=sale["qr_text"],
+                memo="CHOK7M2QX", payee_account_id=delegated.payee_id, issued_at=clock.now(),
+            )
+        )  # fmt: skip
+    till = as_("vendor")
+    await put(till, delegated.stall_id, category=await category_of(till, delegated))
+    goods = (await till.get(f"/api/stalls/{delegated.stall_id}/goods")).json()
+    hall = (await client.get(f"/cho/{delegated.hall_id}", **PAGE)).text
+    sku = re.search(r'href="(/sp/[^"]+)"', hall)[1]
+    pages = (f"/tra/{sale['sale_id']}", sku, f"/cho/{delegated.hall_id}")
+
+    posted = [(await client.get(one, **PAGE)).text for one in pages]
+    sheet = await as_("vendor").get(f"/ban-hang/{delegated.stall_id}/ma-qr.pdf")
+    async with database.as_system() as db:
+        await db.execute(text("UPDATE einvoice.delegation SET state = 'ended'"))
+    after = [(await client.get(one, **PAGE)).text for one in pages]
+    sheet_after = await as_("vendor").get(f"/ban-hang/{delegated.stall_id}/ma-qr.pdf")
+
+    assert len(goods) == 1
+    assert BY_CONTRACT in posted[0]
+    assert BY_CONTRACT in posted[1]
+    assert "lập hóa đơn thay cho 1 sạp" in posted[2]
+    assert all("ủy nhiệm" not in one for one in after)
+    printed, bare = (
+        PdfReader(BytesIO(one.content)).pages[0].extract_text() for one in (sheet, sheet_after)
+    )
+    assert "hợp đồng ủy nhiệm số UN-01" in printed
+    assert "ủy nhiệm" not in bare
 
 
 async def test_a_till_of_such_a_stall_gets_no_numbers_of_its_own(delegated, as_):

@@ -74,3 +74,19 @@ def test_serials_have_no_look_alikes_and_differ() -> None:
     assert all(
         set(serial) <= {*stands.SERIAL_ALPHABET, "-"} and len(serial) == 9 for serial in serials
     )
+
+
+def test_the_sheet_says_who_issues_by_contract_and_the_code_is_still_read() -> None:
+    """Circular 91/2026, Art. 9: a delegation is posted at the stall."""
+    lines = (
+        "Hóa đơn do CÔNG TY CHỢ ĐIỆN BIÊN (mã số thuế 0107001729) lập thay,",
+        "theo hợp đồng ủy nhiệm số UN-01, từ 01/11/2026 đến 01/11/2027.",
+    )
+    content = stands.stand_pdf(dataclasses.replace(SHEET, issued_by=lines))
+
+    words = PdfReader(BytesIO(content)).pages[0].extract_text()
+    with pypdfium2.PdfDocument(content) as sheet:
+        (read,) = zxingcpp.read_barcodes(sheet[0].render(scale=2).to_pil())
+
+    assert all(line in words for line in lines)
+    assert read.text == TEXT
