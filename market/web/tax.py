@@ -11,7 +11,7 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Template
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from einvoice import household, instruments, meter, mirror
+from einvoice import deadlines, household, instruments, meter, mirror
 from einvoice.books import DISCLAIMER
 from einvoice.meter import LimitKind, Road
 from market import clock, consents, sales
@@ -172,6 +172,7 @@ def _duties(told: meter.Meter, today: date, *, is_registered: bool) -> list[dict
             "form": one.form,
             "period": one.period,
             "due_on": one.due_on,
+            "ends_on": one.ends_on,
             "source": instruments.spelled(one.source),
         }
         for one in told.filings
@@ -184,10 +185,11 @@ def _duties(told: meter.Meter, today: date, *, is_registered: bool) -> list[dict
                 "form": "01/ĐKTĐ-HĐĐT",
                 "period": "",
                 "due_on": told.register_by,
+                "ends_on": deadlines.working_day_from(told.register_by),
                 "source": instruments.spelled(rule.source),
             }
         )
-    kept = [one for one in found if (today - one["due_on"]).days <= 31]
+    kept = [one for one in found if (today - one["ends_on"]).days <= 31]
     return sorted(kept, key=lambda one: one["due_on"])
 
 

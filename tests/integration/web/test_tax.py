@@ -40,6 +40,17 @@ async def test_the_meter_counts_qr_and_cash_alike(sold, as_, world):
     assert "Không thay cho kê khai thuế" in shown
 
 
+async def test_a_duty_whose_last_day_is_a_day_off_says_when_its_term_ends(sold, as_, world):
+    """Civil Code 91/2015, Art. 148.5; the notice of 2026 is due on Sunday 31 January 2027."""
+    notice = einvoice.filings(clock.local_day(clock.now()).year, (0, 0, 0, 1))[-1]
+
+    shown = await page(as_, world, "thue")
+
+    assert f"{notice.due_on:%d/%m/%Y}" in shown
+    is_day_off = notice.ends_on != notice.due_on
+    assert (f"hạn cuối là {notice.ends_on:%d/%m/%Y}" in shown) is is_day_off
+
+
 async def test_before_the_first_sale_the_meter_says_so(as_, world):
     assert "Chưa bán lần nào trong năm" in await page(as_, world, "thue")
     assert "Chưa có gì trong kỳ" in await page(as_, world, "so-sach")

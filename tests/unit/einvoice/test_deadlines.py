@@ -80,7 +80,9 @@ def test_goods_are_invoiced_when_they_pass_and_services_when_paid_first():
         (date(2026, 2, 13), date(2026, 2, 23)),  # Friday before Tết Bính Ngọ
         (date(2026, 4, 24), date(2026, 4, 28)),  # Monday 27 April in lieu of a Sunday
         (date(2026, 8, 28), date(2026, 9, 3)),  # 31 August moved, 1 and 2 September
-        (date(2027, 2, 4), date(2027, 2, 11)),  # Tết Đinh Mùi as far as it is sure
+        (date(2027, 2, 3), date(2027, 2, 11)),  # Tết Đinh Mùi: 4 to 10 February
+        (date(2027, 9, 1), date(2027, 9, 6)),  # National Day and the day after
+        (date(2026, 1, 1), date(2026, 1, 5)),  # 2 January was moved to Saturday 10
         (date(2027, 4, 30), date(2027, 5, 4)),  # Monday 3 May in lieu of a Saturday
     ],
 )
@@ -90,7 +92,7 @@ def test_announced_days_off_are_no_working_days(on, due_on):
 
 
 def test_what_is_not_settled_does_not_move_a_deadline():
-    """Resolution 80-NQ/TW means 24 November to be a day off; no law that says so is known to us."""
+    """28/2026/QH16 is said to make 24 November a day off; as long as its text was not read, the earlier day holds."""
     monday, tuesday = date(2026, 11, 23), date(2026, 11, 24)
 
     assert deadline(Event.ISSUED, monday).due_on == tuesday
