@@ -124,7 +124,11 @@ def _hints(
 
 def _about_the_file(notice: "Notice") -> list[str]:
     """What an editor or a download did to it, if that is plain to see."""
+    from payments.gateways.gateway import BODY_LENGTH_MAX
+
     raw = notice.body or notice.query.encode("utf-8", "replace")
+    if len(raw) > BODY_LENGTH_MAX:
+        return ["It is longer than any notice: none of it was read, not even its signature."]
     if not raw.strip():
         return ["The file is empty: give the notice's body (of VNPAY: its query) as it came."]
     if raw.startswith(b"\xef\xbb\xbf"):

@@ -82,6 +82,17 @@ def test_a_line_break_that_an_editor_added_is_found(run) -> None:
     assert "without the white space at the end" in said
 
 
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda one: one.name)
+def test_of_a_file_that_is_too_long_nobody_says_that_its_signature_is_right(run, subject) -> None:
+    forged = subject.notice(secret="another", memo="x" * 300_000)
+
+    code, said, _ = run(subject, forged)
+
+    assert code == 1
+    assert "not even its signature" in said
+    assert "The signature is right" not in said
+
+
 def test_missing_headers_are_named(run) -> None:
     genuine = SUBJECTS[0].notice()
 
