@@ -15,6 +15,7 @@ from einvoice.delegating import Contract, Office, Party
 from einvoice.delegation import (
     Delegation,
     agree,
+    appendix_for,
     delegations_of,
     end_delegation,
     file_delegations,
@@ -238,6 +239,7 @@ __all__ = [
     "alike",
     "all_due",
     "amount_in_words",
+    "appendix_for",
     "archive_pdf_of",
     "ask_occasion",
     "books",

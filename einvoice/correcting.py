@@ -64,7 +64,7 @@ async def correct(
             return before
         raise NotCorrectable(row.id, row.correction)
     not_ahead(command.issued_at, now)
-    letters = await letters_of_correction(db, row.tax_id, row.symbol[-2:])
+    letters = await letters_of_correction(db, row.tax_id, row.symbol[-2:], row.delegate_tax_id)
     ready = Numbering(
         id=command.id,
         owner_id=row.owner_id,

@@ -31,6 +31,9 @@ from einvoice.outgoing import header_of, queued
 from einvoice.seal import VIETNAM
 from einvoice.tables import DelegationRow
 
+APPENDIX = " PL-"
+"""Between a contract's number and a till's letters (phụ lục: a contract names its symbols)."""
+
 
 @dataclass(frozen=True)
 class Delegation:
@@ -47,6 +50,11 @@ class Delegation:
     def delegate_tax_id(self) -> str:
         """Who issues."""
         return self.contract.delegate.tax_id
+
+    @property
+    def is_of_till(self) -> bool:
+        """Whether it is the appendix of a contract for the series of one till."""
+        return self.contract.number.endswith(f"{APPENDIX}{self.contract.letters}")
 
     @property
     def delegate(self) -> Delegate:
@@ -99,6 +107,33 @@ async def agree(
     db.add(row)
     await db.flush()
     return _view(row)
+
+
+async def appendix_for(
+    db: AsyncSession, held: Delegation, letters: str, *, new_id: UUID, now: datetime
+) -> Delegation:
+    """The contract's appendix for the series of one till: a draft at first, listed like a contract.
+
+    A contract names the symbols it is for (Circular 91/2026, Art. 9), and a till without a network
+    has letters of its own. Raises: FieldInvalid where the number becomes too long.
+    """
+    number = f"{held.contract.number}{APPENDIX}{letters}"
+    query = select(DelegationRow).where(
+        col(DelegationRow.tax_id) == held.contract.seller.tax_id,
+        col(DelegationRow.delegate_tax_id) == held.delegate_tax_id,
+        col(DelegationRow.contract_number) == number,
+    )
+    before = (await db.exec(query)).one_or_none()
+    if before is not None:
+        return _view(before)
+    return await agree(
+        db,
+        new_id,
+        replace(held.contract, number=number, letters=letters),
+        owner_id=held.owner_id,
+        delegate_owner_id=held.delegate_owner_id,
+        now=now,
+    )
 
 
 async def file_delegations(
@@ -166,11 +201,19 @@ async def record_finding(
 
 
 async def end_delegation(db: AsyncSession, contract_id: UUID, *, now: datetime) -> None:
-    """The contract is over before its time; nothing is issued under it from now on."""
-    row = await db.get(DelegationRow, contract_id, with_for_update=True)
-    if row is not None:
-        row.state, row.changed_at = "ended", now
-        await db.flush()
+    """The contract is over before its time, with its appendices; nothing is issued under it from now on."""
+    row = await db.get(DelegationRow, contract_id)
+    if row is None:
+        return
+    query = select(DelegationRow).where(
+        col(DelegationRow.tax_id) == row.tax_id,
+        col(DelegationRow.delegate_tax_id) == row.delegate_tax_id,
+    )
+    for one in await db.exec(query.with_for_update().execution_options(populate_existing=True)):
+        is_appendix = one.contract_number == f"{row.contract_number}{APPENDIX}{one.letters}"
+        if one.id == contract_id or is_appendix:
+            one.state, one.changed_at = "ended", now
+    await db.flush()
 
 
 async def in_force(

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from einvoice import registration, series
+from einvoice.delegation import APPENDIX, Delegation
 from einvoice.forms import Form
 from einvoice.identifiers import cash_register_code, code_prefix
 from einvoice.invoice import SALES_INVOICE
@@ -44,14 +45,20 @@ async def numbers_of_till(
     count: int,
     on: date,
     now: datetime,
+    delegate: Delegation | None = None,
 ) -> TillNumbers:
     """The till's next range of codes behind serial `after`; asked again, the same range.
+
+    With `delegate` (an appendix for this till's letters) they are those of who issues for the seller.
 
     `after` is the last serial of the newest range the till holds, 0 if it holds none. A range of
     which all codes were handed in is passed over.
     Raises: SellerNotRegistered, FormNotRegistered, SellerOfAnother, SeriesExhausted.
     """
-    given = await registration.accepted_prefix(db, owner_id, tax_id, Form.AT_TILL)
+    counted_by, issuer = owner_id, tax_id
+    if delegate is not None:
+        counted_by, issuer = delegate.delegate_owner_id, delegate.delegate_tax_id
+    given = await registration.accepted_prefix(db, counted_by, issuer, Form.AT_TILL)
     letters = await series.letters_of_till(db, owner_id, tax_id, till_id)
     symbol = symbol_for(Form.AT_TILL, SALES_INVOICE, letters, on)
     prefix = code_prefix(SALES_INVOICE, on, given)
@@ -60,7 +67,7 @@ async def numbers_of_till(
         if codes.first_serial > after and used < codes.last_serial:
             break
     else:
-        codes = await series.reserve_codes(db, owner_id, prefix, till_id, count, now=now)
+        codes = await series.reserve_codes(db, counted_by, prefix, till_id, count, now=now)
         used = codes.first_serial - 1
     last = await series.last_number(db, tax_id, SALES_INVOICE, symbol)
     return TillNumbers(SALES_INVOICE, symbol, last + 1, codes, used + 1)
@@ -76,13 +83,32 @@ async def till_of(db: AsyncSession, till_id: UUID) -> tuple[str, str] | None:
     return None if row is None else (row.tax_id, row.letters)
 
 
-async def letters_of_correction(db: AsyncSession, tax_id: str, letters: str) -> str:
+async def letters_of_correction(
+    db: AsyncSession, tax_id: str, letters: str, delegate_tax_id: str = ""
+) -> str:
     """In which series an invoice of this one is corrected: never in one a till numbers by itself."""
     found = await (await db.connection()).execute(
         text("SELECT 1 FROM einvoice.till WHERE tax_id = :tax_id AND letters = :letters"),
         {"tax_id": tax_id, "letters": letters},
     )
-    return letters if found.first() is None else MAIN_LETTERS
+    if found.first() is None:
+        return letters
+    if not delegate_tax_id:
+        return MAIN_LETTERS
+    of_contract = await (await db.connection()).execute(
+        text(
+            "SELECT letters FROM einvoice.delegation WHERE tax_id = :tax_id"
+            " AND delegate_tax_id = :delegate AND state = 'accepted' AND letters <> :letters"
+            " AND NOT starts_with(right(contract_number, 6), :appendix) ORDER BY id DESC LIMIT 1"
+        ),
+        {
+            "tax_id": tax_id,
+            "delegate": delegate_tax_id,
+            "letters": letters,
+            "appendix": APPENDIX,
+        },
+    )
+    return str(of_contract.scalar() or MAIN_LETTERS)
 
 
 async def _last_used(db: AsyncSession, codes: CodeRange) -> int:

@@ -134,7 +134,7 @@ async def file_list(
 async def standing_at(db: AsyncSession, vendor_id: UUID, on: date) -> list[einvoice.Delegation]:
     """Who issues for this vendor today: to be shown at the stall and on its page, until it ends."""
     held = await einvoice.delegations_of(db, vendor_id, on=on)
-    return [one for one in held if one.owner_id == vendor_id]
+    return [one for one in held if one.owner_id == vendor_id and not one.is_of_till]
 
 
 async def posted_in_hall(db: AsyncSession, hall_id: UUID, on: date) -> list[Posted]:
@@ -145,7 +145,7 @@ async def posted_in_hall(db: AsyncSession, hall_id: UUID, on: date) -> list[Post
     held = {
         one.owner_id: one
         for one in await einvoice.delegations_of(db, hall.operator_id, on=on)
-        if one.delegate_owner_id == hall.operator_id
+        if one.delegate_owner_id == hall.operator_id and not one.is_of_till
     }
     query = (
         select(StallRow)

@@ -44,7 +44,7 @@ async def issue_for_sale(
             return before
     if await numbered_by_tills(db, [sale_id]):
         raise InvoiceNumberWaits(sale_id)
-    by = await _issuer(db, facts.vendor, clock.local_day(facts.sale.paid_at or now))
+    by = await issuer_of(db, facts.vendor, clock.local_day(facts.sale.paid_at or now))
     try:
         issued = await einvoice.issue(db, _command(facts, by, now), now=now)
     except AlreadyInvoiced:
@@ -83,7 +83,7 @@ async def issue_for_sales(
     for one in ready:
         day = clock.local_day(one.sale.paid_at or now)
         if (one.vendor.id, day) not in by:
-            by[one.vendor.id, day] = await _issuer(db, one.vendor, day)
+            by[one.vendor.id, day] = await issuer_of(db, one.vendor, day)
         commands.append(_command(one, by[one.vendor.id, day], now))
     told: list[live.Telling] = []
     outcomes = await einvoice.issue_all(db, commands, now=now) if commands else []
@@ -109,11 +109,13 @@ async def issue_numbered(
     if facts.vendor.id != given.vendor_id:
         raise NotFound("sale", given.sale_id)
     own = einvoice.OwnNumber(given.till_id, given.number, int(given.code[-11:]))
-    command = _command(facts, None, now)
+    day, letters = clock.local_day(given.numbered_at), given.symbol[-2:]
+    by = await issuer_of(db, facts.vendor, day, letters)
+    command = _command(facts, by, now)
     command = replace(
         command,
         issued_at=given.numbered_at,
-        letters=given.symbol[-2:],
+        letters=letters,
         own_number=own,
         lookup_code=given.lookup_code or command.lookup_code,
     )
@@ -195,12 +197,21 @@ async def is_accepted(db: AsyncSession, tax_id: str) -> bool:
     return registration is not None and registration.state == "accepted"
 
 
-async def _issuer(db: AsyncSession, vendor: VendorRow, on: date) -> einvoice.Delegation | None:
-    """The contract by which somebody issues for a vendor who is not registered itself."""
+async def issuer_of(
+    db: AsyncSession, vendor: VendorRow, on: date, letters: str = ""
+) -> einvoice.Delegation | None:
+    """The contract by which somebody issues for a vendor who is not registered itself.
+
+    With the `letters` of a till, the contract's appendix for them.
+    """
     if await is_accepted(db, vendor.tax_id):
         return None
     held = await einvoice.delegations_of(db, vendor.id, on=on)
-    return next((one for one in held if one.contract.template == einvoice.SALES_INVOICE), None)
+    for one in held:
+        is_wanted = one.contract.letters == letters if letters else not one.is_of_till
+        if is_wanted and one.contract.template == einvoice.SALES_INVOICE:
+            return one
+    return None
 
 
 def _command(facts: Facts, by: einvoice.Delegation | None, now: datetime) -> einvoice.IssueInvoice:

@@ -24,7 +24,7 @@ from einvoice.errors import (
     SellerNotRegistered,
 )
 from einvoice.identifiers import prefix_in
-from market import clock, sales
+from market import clock, ids, sales
 from market.errors import InvoiceNotPossible, MarketError, NotFound
 from market.flows import invoice_issuing, till_slips
 from market.flows.context import Context
@@ -63,17 +63,26 @@ class Handed:
 
 async def range_for(
     db: AsyncSession, stall_id: UUID, till_id: UUID, after: int, *, now: datetime
-) -> tuple[einvoice.TillNumbers, str]:
+) -> tuple[einvoice.TillNumbers, str] | None:
     """What this till may give by itself, asked again the same; how its lookup codes begin.
 
-    Raises: NotFound, InvoiceNotPossible where the vendor does not issue by itself.
+    Where somebody issues by contract the till's series needs an appendix: None until the authority
+    accepted it, and the first call leaves its draft for the operator's next list.
+    Raises: NotFound, InvoiceNotPossible where nobody issues for the vendor.
     """
     vendor = await _vendor(db, stall_id)
-    known_as = _known_as(vendor, till_id)
+    known_as, today = _known_as(vendor, till_id), clock.local_day(now)
+    delegate = None
+    by = await invoice_issuing.issuer_of(db, vendor, today)
+    if by is not None:
+        letters = await series.letters_of_till(db, vendor.id, vendor.tax_id, known_as)
+        delegate = await einvoice.appendix_for(db, by, letters, new_id=ids.new(), now=now)
+        if delegate.state != "accepted":
+            return None
     try:
         given = await einvoice.numbers_of_till(
             db, vendor.id, vendor.tax_id, known_as,
-            after=after, count=CODES, on=clock.local_day(now), now=now,
+            after=after, count=CODES, on=today, now=now, delegate=delegate,
         )  # fmt: skip
     except SellerNotRegistered:
         raise InvoiceNotPossible(vendor.id, "not_registered") from None

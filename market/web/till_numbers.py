@@ -10,6 +10,7 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct
 
 from market.db import Database
+from market.errors import InvoiceNotPossible
 from market.flows import till_numbers
 from market.web import auth
 from market.web.errors import documented
@@ -87,10 +88,14 @@ async def take_range(
 ) -> RangeView:
     """Numbers and codes for the time without a network. Asked again, the same ones.
 
-    `till_id` is a UUID the till made once and keeps. 409 where the stall does not invoice by itself.
+    `till_id` is a UUID the till made once and keeps. 409 where nobody issues for the stall, or its
+    operator's appendix for this till's series is not accepted yet.
     """
     async with database.as_system() as db:
-        given, prefix = await till_numbers.range_for(db, stall_id, till_id, data.after, now=now)
+        found = await till_numbers.range_for(db, stall_id, till_id, data.after, now=now)
+    if found is None:
+        raise InvoiceNotPossible(stall_id, "delegation_waits")
+    given, prefix = found
     return RangeView(
         template=given.template,
         symbol=given.symbol,

@@ -10,9 +10,11 @@ from sqlalchemy import text
 
 import einvoice
 from market import clock, ids
+from market.flows import delegation
 from market.flows.invoice import SOURCE
 from market.tables import HallRow, OperatorRow, StandRow
 from tests.integration.web.test_listings import category_of, put
+from tests.integration.web.test_till_numbers import Till
 
 OPERATOR_ID = UUID(int=0x0F)
 OPERATOR, SELLER = "0107001729", "038190000123"
@@ -131,12 +133,49 @@ async def test_it_is_posted_where_buyers_look_and_taken_down_at_its_end(
     assert "ủy nhiệm" not in bare
 
 
-async def test_a_till_of_such_a_stall_gets_no_numbers_of_its_own(delegated, as_):
-    path = f"/api/stalls/{delegated.stall_id}/tills/{ids.new()}/range"
+async def test_a_till_of_such_a_stall_numbers_once_its_series_is_accepted_art_9(
+    delegated, as_, database, sale_command, follow
+):
+    """Circular 91/2026, Art. 9: the contract names the symbols, so a till's own needs an appendix."""
+    till = Till(as_("vendor"), delegated.stall_id, sale_command)
+    early = await till.ask()
+    async with database.as_system() as db:
+        held = await einvoice.delegations_of(db, OPERATOR_ID)
+        await db.execute(text("UPDATE einvoice.delegation SET state = 'accepted'"))
 
-    answer = await as_("vendor").post(path, json={})
+    answer = await till.ask()
+    own = till.numbered()
+    await till.tell(own)
+    await till.sell(own)
+    await follow()
+    told = await till.tell(own)
+    async with database.as_system() as db:
+        issued = await einvoice.invoice_by_id(db, UUID(own["sale_id"]))
+        named = await einvoice.name_buyer(
+            db, issued.id, einvoice.Buyer(name="Trần Thị Khách"), new_id=ids.new(),
+            lookup_code=einvoice.lookup_code(till.id.bytes), now=clock.now(),
+        )  # fmt: skip
+        standing = await delegation.standing_at(
+            db, delegated.vendor_id, clock.local_day(clock.now())
+        )
+        contract = next(one for one in held if not one.is_of_till)
+        await einvoice.end_delegation(db, contract.id, now=clock.now())
+        left = await einvoice.delegations_of(
+            db, delegated.vendor_id, on=clock.local_day(clock.now())
+        )
 
-    assert (answer.status_code, answer.json()["code"]) == (409, "invoice_not_possible")
+    assert (early.status_code, early.json()["code"]) == (409, "invoice_not_possible")
+    assert [(one.contract.number, one.state) for one in held if one.is_of_till] == [
+        (f"UN-01 PL-{till.range['symbol'][-2:]}", "draft")
+    ]
+    assert answer.status_code == 200
+    assert told.json()["state"] == "issued"
+    assert (issued.invoice.number, issued.invoice.code) == (own["number"], own["code"])
+    assert "-C0C0C-" in issued.invoice.code
+    assert issued.invoice.delegate.tax_id == OPERATOR
+    assert (named.invoice.symbol[-2:], named.invoice.delegate.tax_id) == ("UN", OPERATOR)
+    assert [one.contract.number for one in standing] == ["UN-01"]
+    assert left == []
 
 
 async def test_a_registration_that_waits_says_until_when_to_confirm(world, as_, database):
