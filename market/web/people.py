@@ -20,8 +20,11 @@ from market.flows import onboarding as flow
 from market.settings import Settings
 from market.web import auth
 from market.web.errors import problem_of
+from market.web.i18n import N_
 
 READS_MAX = 20
+REASONS = (N_("đối soát"), N_("lệnh quyết toán"), N_("hoàn tiền"))
+"""Why rows of others are read: `people.log_read` keeps the words, the page says them."""
 FORM = Body(media_type=RequestEncodingType.URL_ENCODED)
 
 _READS = text(
