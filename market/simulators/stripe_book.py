@@ -9,8 +9,8 @@ from typing import Any
 
 from market import ids
 from market.simulators.state import Store
+from market.simulators.stripe_balances import balance_transaction
 from market.simulators.stripe_cards import ACTION_REQUIRED, CARDS, payment_method
-from market.simulators.stripe_money import balance_transaction
 from market.simulators.stripe_wire import (
     Json,
     Refused,

@@ -1,54 +1,23 @@
 """What the simulated Stripe does with money once it has it: fees, refunds that wait, disputes."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from market import ids
+from market.simulators.stripe_balances import FEE_FIXED
+from market.simulators.stripe_book import Book
 from market.simulators.stripe_wire import Refused
 
-if TYPE_CHECKING:  # the book makes its money here
-    from market.simulators.stripe_book import Book
-
 Json = dict[str, Any]
-FEE_BASIS_POINTS, FEE_FIXED = 260, {"vnd": 2_500, "usd": 30}
-"""As `payments/data/fees.toml` has it, so that a day reconciles; the tax on it is in it."""
-AVAILABLE_SECONDS = 2 * 24 * 3600
 REFUND_ENDS = ("succeeded", "failed", "canceled")
 DISPUTE_ENDS = ("won", "lost")
-_BACK = {"refund": "refund_failure", "dispute": "dispute_reversal"}
 
 
 class NoSuchThing(Exception):
     """The control API names something that is not there, or has ended."""
 
 
-def balance_transaction(thing: Json, now: datetime, *, is_back: bool = False) -> Json:
-    """How a charge, refund or dispute stands in the account's books; the fee is kept on refunds.
-
-    `is_back`: the refund failed or the dispute was won, and its money is the account's again.
-    """
-    kind, sign = thing["object"], 1 if is_back or thing["object"] == "charge" else -1
-    amount, fee = sign * int(thing["amount_captured" if kind == "charge" else "amount"]), 0
-    if kind == "charge":
-        fee = (amount * FEE_BASIS_POINTS + 5_000) // 10_000 + FEE_FIXED[thing["currency"]]
-    return {
-        "id": f"txn_{ids.new().hex}",
-        "object": "balance_transaction",
-        "amount": amount,
-        "available_on": int(now.timestamp()) + AVAILABLE_SECONDS,
-        "created": int(now.timestamp()),
-        "currency": thing["currency"],
-        "exchange_rate": None,
-        "fee": fee,
-        "net": amount - fee,
-        "reporting_category": _BACK[kind] if is_back else kind,
-        "source": thing["id"],
-        "status": "pending",
-        "type": "adjustment" if kind == "dispute" else _BACK[kind] if is_back else kind,
-    }
-
-
-def end_refund(book: "Book", number: str, status: str, now: datetime) -> Json:
+def end_refund(book: Book, number: str, status: str, now: datetime) -> Json:
     """A pending refund succeeds, fails or is cancelled; what failed is the charge's again."""
     refund = book.get(number, "refund")
     if refund["status"] != "pending" or status not in REFUND_ENDS:
@@ -65,7 +34,7 @@ def end_refund(book: "Book", number: str, status: str, now: datetime) -> Json:
     return refund
 
 
-def open_dispute(book: "Book", intent_id: str, amount: int, now: datetime) -> Json:
+def open_dispute(book: Book, intent_id: str, amount: int, now: datetime) -> Json:
     """The cardholder's bank takes the money of a paid intent back for now."""
     intent = book.get(intent_id, "payment_intent")
     if intent["latest_charge"] is None:
@@ -95,7 +64,7 @@ def open_dispute(book: "Book", intent_id: str, amount: int, now: datetime) -> Js
     return dispute
 
 
-def close_dispute(book: "Book", number: str, status: str, now: datetime) -> Json:
+def close_dispute(book: Book, number: str, status: str, now: datetime) -> Json:
     """The bank decides: won, the money comes back; lost, it stays away."""
     dispute = book.get(number, "dispute")
     if dispute["status"] in DISPUTE_ENDS or status not in DISPUTE_ENDS:
@@ -110,7 +79,7 @@ def close_dispute(book: "Book", number: str, status: str, now: datetime) -> Json
     return dispute
 
 
-def cancel_refund(book: "Book", number: str, now: datetime) -> Json:
+def cancel_refund(book: Book, number: str, now: datetime) -> Json:
     """A refund that has not gone yet stays here.
 
     Raises: Refused.
@@ -122,7 +91,7 @@ def cancel_refund(book: "Book", number: str, now: datetime) -> Json:
         raise Refused(message, "refund_not_cancelable") from wrong
 
 
-def balance(book: "Book", now: datetime) -> Json:
+def balance(book: Book, now: datetime) -> Json:
     """What the account has, and what will be its own in a while."""
     sums = {"available": dict.fromkeys(FEE_FIXED, 0), "pending": dict.fromkeys(FEE_FIXED, 0)}
     for one in book.booked(0, 1 << 40):
@@ -138,7 +107,7 @@ def balance(book: "Book", now: datetime) -> Json:
     }  # fmt: skip
 
 
-def expanded(book: "Book", thing: Json, given: Json) -> Json:
+def expanded(book: Book, thing: Json, given: Json) -> Json:
     """The object, or each of a list, with the ids that `expand` names replaced by what they are of."""
     wanted = given.get("expand")
     for path in wanted.values() if isinstance(wanted, dict) else ():
@@ -146,7 +115,7 @@ def expanded(book: "Book", thing: Json, given: Json) -> Json:
     return thing
 
 
-def _expand(book: "Book", at: Any, names: list[str]) -> None:
+def _expand(book: Book, at: Any, names: list[str]) -> None:
     if isinstance(at, list):
         for one in at:
             _expand(book, one, names)
