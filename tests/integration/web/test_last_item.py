@@ -87,10 +87,11 @@ class Batch:
         await self.do(Step(60 * 24, 0, "follow"))
 
     def race(self, product_id):
-        """The buyers of one good with one or two left."""
+        """The buyers of one good with one or two left; of every other one they come in a rush."""
+        rush, minutes = self.draw.uniform(0, 70), self.draw.choice((1, 40))
         for _ in range(self.draw.randint(3, 9)):
             buyer = Buyer(product_id)
-            begun = self.draw.uniform(0, 70)
+            begun = rush + self.draw.uniform(0, minutes)
             self.add("buy", begun, buyer)
             if self.draw.random() < 0.85:
                 paid = begun + self.draw.expovariate(1 / 15)  # some only after the deadline
@@ -115,6 +116,7 @@ class Batch:
         elif step.what == "follow":
             await self.shop.follow()
             await self.shop.work("settle_stock")
+            assert await self.shop.promised_twice(self.stock) == []
         elif await step.buyer.opened:
             paid_at = self.base + timedelta(minutes=float(step.what.split()[1]))
             await self.tell(step.buyer, paid_at, at, step.draw)
@@ -133,8 +135,8 @@ class Batch:
         return True
 
     async def open(self, command, at):
-        """As the till's request does, in one of three web processes, or in the exact way alone."""
-        quick = (*self.shop.quick, None)[command.sale_id.int % 4]
+        """As the till's request does, in one of two web processes, or in the exact way alone."""
+        quick = (*self.shop.quick, None)[command.sale_id.int % 3]
         if quick and await quick.open(command, self.shop.viewer, now=at):
             return
         async with self.shop.database.as_viewer(self.shop.viewer) as db:
@@ -222,6 +224,11 @@ class Shop:
         async with self.database.as_viewer(self.viewer) as db:
             await catalog.put_new_products(db, products, now=clock.now())
         return stock
+
+    async def promised_twice(self, stock):
+        """Goods that more buyers have at this moment than there are."""
+        async with self.database.as_system() as db:
+            return (await db.execute(_PROMISED_TWICE, {"ids": list(stock)})).all()
 
 
 @pytest.fixture
@@ -318,6 +325,11 @@ async def _paid_sales(shop):
         return (await db.execute(text(query))).scalar_one()
 
 
+_PROMISED_TWICE = text("""
+SELECT p.id FROM catalog.product p JOIN catalog.stock_hold h ON h.product_id = p.id
+WHERE p.id = ANY(:ids) AND h.state IN ('held', 'paid')
+GROUP BY p.id HAVING sum(h.quantity) > p.stock_qty
+""")
 _SHELF = text("""
 SELECT p.id, p.stock_qty,
        (SELECT count(*) FROM market.sale_line l JOIN market.sale s ON s.id = l.sale_id
