@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
+from market import clock, ids
 from tests.browser.opening import Openings
 from tests.browser.people import Market, Visitor, Visitors
 
@@ -176,3 +177,89 @@ async def test_a_wrong_code_is_a_screen_with_a_way_on(visitors: Visitors, theme:
 
     await expect(page.locator("main")).to_contain_text("Không có hóa đơn nào với mã này.")
     await seen(visitor, f"lookup-unknown-{theme}")
+
+
+SELL = """async ([stall, id, at]) => {
+  const token = decodeURIComponent(document.cookie.split("cho_csrf=")[1].split(";")[0]);
+  const headers = { "content-type": "application/json", "x-csrftoken": token };
+  const lines = [["Bún bò", "tô", "2", 40000, 80000], ["Trà đá", "ly", "3", 5000, 15000]].map(
+    ([name, unit, quantity, unit_price_vnd, amount_vnd]) => ({ name, unit, quantity, unit_price_vnd, amount_vnd }));
+  const body = { sale_id: id, amount_vnd: 95000, method: "cash", lines, sold_at: at };
+  await fetch(`/api/stalls/${stall}/sales`, { method: "POST", headers, body: JSON.stringify(body) });
+  for (let tries = 0; tries < 200; tries += 1) {
+    const made = await fetch(`/api/sales/${id}/invoice`, { method: "POST", headers, body: "{}" });
+    if (made.ok) return (await made.json()).lookup_url;
+    await new Promise((later) => setTimeout(later, 300));
+  }
+  return "";
+}"""
+
+
+async def sold_in_cash(vendor: Visitor) -> tuple[str, str]:
+    """A cash sale of two kinds of goods: its id, and its invoice's page for the buyer."""
+    sale_id = str(ids.new())
+    given = [vendor.market.stall_id, sale_id, clock.now().isoformat()]
+    path = await vendor.page.evaluate(SELL, given)
+    assert path
+    return sale_id, path
+
+
+async def test_goods_of_a_cash_sale_come_back_and_the_authority_has_the_adjustment(
+    visitors: Visitors,
+):
+    vendor = await visitors.new()
+    vendor.watch.expected = ("409",)  # the invoice is asked for until the sale is paid
+    await vendor.be_vendor()
+    sale_id, _ = await sold_in_cash(vendor)
+
+    page = await vendor.go(f"{vendor.market.till}/tien-ve")
+    await page.locator(f'a[href$="/hoan-tien/{sale_id}"]').click()
+    await page.get_by_role("button", name="Thêm").first.click()
+    await expect(page.get_by_label("Hoàn bao nhiêu?")).to_have_value("40.000\u00a0₫")
+    await seen(vendor, "cash-back-ask")
+    await page.get_by_role("button", name="Hoàn tiền cho khách").click()
+    await expect(page.locator("#refund")).to_contain_text("Đưa khách số tiền này")
+    await seen(vendor, "cash-back-hand")
+    await page.get_by_role("button", name="Tôi đã đưa tiền cho khách").click()
+
+    await expect(page.locator("#refund .mark").first).to_contain_text(
+        "Đã hoàn tiền", timeout=SOON_MS
+    )
+    await page.reload()
+    await expect(page.locator("#refund")).to_contain_text("Hóa đơn", timeout=SOON_MS)
+    await seen(vendor, "cash-back-done")
+    await page.locator("#refund").get_by_role("link", name="Xem").click()
+    await expect(page.locator("main")).to_contain_text("Đã lập hóa đơn mới", timeout=SOON_MS)
+    await accepted(page)
+
+
+async def test_two_invoices_of_one_buyer_are_set_right_by_one_that_is_accepted(visitors: Visitors):
+    vendor, buyer = await visitors.new(), await visitors.new()
+    vendor.watch.expected = ("409",)
+    await vendor.be_vendor()
+    for _ in range(2):
+        _, path = await sold_in_cash(vendor)
+        page = await buyer.go(path)
+        await accepted(page)
+        await page.get_by_text("Cần hóa đơn ghi tên tôi").click()
+        await page.get_by_label("Tên người mua hoặc đơn vị").fill("Bà Năm Quán Phở")
+        await page.get_by_label("Mã số thuế").fill("038190000456")
+        await page.get_by_role("button", name="Lập hóa đơn có tên").click()
+        await accepted(page)
+
+    page = await vendor.go(f"{vendor.market.till}/hoa-don")
+    await page.locator("li", has_text="95.000").get_by_role("link", name="Xem").first.click()
+    await page.get_by_role("link", name="Hóa đơn này bị sai").click()
+    await page.get_by_role("link", name="Nhiều hóa đơn của khách này cùng sai").click()
+    await seen(vendor, "many-what")
+    await page.get_by_role("link", name="Sai giá một món").click()
+    await page.get_by_label("Đơn giá đúng").fill("45k")
+    await seen(vendor, "many-how")
+    await page.get_by_role("button", name="Xem trước").click()
+    await expect(page.locator("main")).to_contain_text("20.000")
+    await seen(vendor, "many-check")
+    await page.get_by_role("button", name="Đúng rồi, lập hóa đơn").click()
+
+    await expect(page.locator("#correction")).to_contain_text("Bảng kê 01/BK-ĐCTT")
+    await accepted(page)
+    await seen(vendor, "many-done")
