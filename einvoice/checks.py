@@ -87,6 +87,8 @@ def _repeated(
     return Answer(_technical(header, office, (reason,)), is_repeat=True)
 
 
+AT_TILL_WITHOUT_CODE = 216
+"""Of sellers who need no code; known by name only. No seller of this office is one."""
 _HANDLED = {
     *(envelope.REGISTER, envelope.FOR_A_CODE, envelope.FOR_A_CODE_ONCE, envelope.WITHOUT_CODE),
     envelope.CASH_REGISTER_INVOICES,
@@ -99,7 +101,10 @@ def _header_reasons(request: Message, office: Office) -> tuple[Reason, ...]:
     wrong = []
     if header.version != rules.phrase("format_version", office.now.astimezone(VIETNAM).date()):
         wrong.append(Reason("K003", f"Phiên bản {header.version[:6]} không được hỗ trợ."))
-    if header.kind not in _HANDLED:
+    if header.kind == AT_TILL_WITHOUT_CODE:
+        why = "Hộ kinh doanh dùng hóa đơn có mã (Nghị định 254/2026, Điều 6.1.d)."
+        wrong.append(Reason("K010", why, "Gửi thông điệp 206."))
+    elif header.kind not in _HANDLED:
         wrong.append(Reason("K004", f"Loại thông điệp {header.kind} không được hỗ trợ."))
     try:
         checked_message_code(header.code)

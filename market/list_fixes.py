@@ -11,18 +11,20 @@ import einvoice
 from einvoice import Fault
 from einvoice.errors import FieldInvalid
 
-FixKind = Literal["price", "name", "buyer", "rebate"]
+FixKind = Literal["price", "name", "buyer", "rebate", "back"]
 FAULTS: dict[FixKind, Fault] = {
     "price": Fault.AMOUNT,
     "name": Fault.GOODS,
     "buyer": Fault.TAX_ID,
     "rebate": Fault.REBATE,
+    "back": Fault.RETURNED,
 }
 NAMED: dict[FixKind, str] = {
     "price": "Sai giá {goods}",
     "name": "Sai tên hàng {goods}",
     "buyer": "Sai mã số thuế người mua",
     "rebate": "Chiết khấu sau khi bán",
+    "back": "Khách trả lại hàng",
 }
 """What the list and the agreement say is wrong; Vietnamese as the law wants it."""
 Lines = tuple[einvoice.Line, ...]
@@ -55,6 +57,8 @@ class Fix(Struct, frozen=True, kw_only=True):
 
 def fixed(found: Sequence[Lines], fix: Fix) -> list[Lines | None]:
     """The right lines of each invoice; None of one that the fix does not touch. Raises: FieldInvalid."""
+    if fix.kind == "back":
+        raise FieldInvalid("kind", "what went back follows from refunds alone")
     if fix.kind == "rebate":
         return _rebated(found, fix.rebate_vnd)
     if fix.kind == "buyer":

@@ -109,6 +109,33 @@ async def begin_list(
     return await _start(db, settings, row, planned.invoices[0], planned.advice, now)
 
 
+async def say_together(
+    db: AsyncSession, settings: Settings, correction_id: UUID, *, now: datetime
+) -> CorrectionRow:
+    """Several refunds of one buyer and month, of which nobody said the goods: one adjustment for all.
+
+    Pressed twice, written once. Raises: NotPossible where there are no others.
+    """
+    row = await _locked(db, correction_id)
+    if row.state == "written":
+        return row
+    found = await list_correction.refunds_beside(db, row)
+    if not found:
+        raise NotPossible("no other refund of this buyer waits")
+    planned = await list_correction.plan_of_refunds(db, found)
+    new_id = UUID(int=row.id.int ^ (1 << 17))
+    wish = list_correction.ListWish(id=new_id, fix=list_correction.REFUNDED, by=row.created_by)
+    made = list_correction.row_of(planned, wish, now=now)
+    await _start(db, settings, made, planned.invoices[0], planned.advice, now)
+    for rows in found.values():
+        for one in rows:
+            one.action, one.state, one.written_at = made.action, "written", now
+            one.told_at, one.content = now, {"by": str(made.id)}
+            db.add(one)
+    await db.flush()
+    return made
+
+
 async def _start(
     db: AsyncSession,
     settings: Settings,

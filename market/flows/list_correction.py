@@ -4,7 +4,7 @@ For the same fault on all of them, or a rebate settled afterwards. Source: Circu
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,12 +14,13 @@ import msgspec
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import einvoice
-from einvoice import Action, Advice
+from einvoice import Action, Advice, Fault
 from einvoice.errors import NotPossible
 from market import clock, corrections, list_fixes
 from market.correction_tables import CorrectionRow
 from market.list_fixes import Fix, Lines
 
+REFUNDED = Fix(kind="back")
 _METHOD = {Action.ADJUST: einvoice.Method.ADJUSTS, Action.REPLACE: einvoice.Method.REPLACES}
 
 
@@ -99,6 +100,48 @@ def _advice(issued: einvoice.IssuedInvoice, fix: Fix, count: int) -> Advice:
         issued.invoice, [fix.fault], state=issued.state, correction=issued.correction
     )
     return einvoice.advise(replace(case, invoice_count=count))
+
+
+async def refunds_beside(db: AsyncSession, row: CorrectionRow) -> dict[UUID, list[CorrectionRow]]:
+    """Refunds of one buyer and month of which nobody said the goods, by invoice; this one among them.
+
+    Two or more invoices: one adjustment with a list may say them all. Else none.
+    """
+    issued = row.invoice_id and await einvoice.invoice_by_id(db, row.invoice_id)
+    if not issued or row.state != "asking" or row.refund_id is None:
+        return {}
+    alike = {one.id for one in await einvoice.alike(db, issued)}
+    found: dict[UUID, list[CorrectionRow]] = {}
+    for one in await corrections.to_do(db, row.vendor_id):
+        is_back = one.state == "asking" and one.refund_id is not None and not one.content
+        is_later = {Fault(fault) for fault in one.faults} <= {Fault.RETURNED, Fault.REBATE}
+        if is_back and is_later and one.invoice_id in alike:
+            found.setdefault(one.invoice_id, []).append(one)
+    return found if len(found) > 1 and row.invoice_id in found else {}
+
+
+async def plan_of_refunds(db: AsyncSession, found: Mapping[UUID, Sequence[CorrectionRow]]) -> Plan:
+    """One adjustment that takes off each invoice what went back of it, over its goods by their shares."""
+    invoices, before, right = [], [], []
+    for invoice_id, rows in found.items():
+        issued = await einvoice.invoice_by_id(db, invoice_id)
+        assert issued is not None
+        lines = await corrections.lines_now(db, issued)
+        invoices.append(issued)
+        before.append(lines)
+        back_vnd = sum(one.amount_vnd for one in rows)
+        if back_vnd > einvoice.totals_of(issued.invoice.template, lines).payable_vnd:
+            raise NotPossible("more went back than the invoice says")
+        right.append(einvoice.merged(lines, einvoice.spread(lines, back_vnd)))
+    advice = _advice(invoices[0], REFUNDED, len(invoices))
+    return Plan(
+        advice=advice,
+        action=Action.ADJUST,
+        invoices=tuple(invoices),
+        before=tuple(before),
+        right=tuple(right),
+        buyer=None,
+    )
 
 
 def row_of(planned: Plan, wish: ListWish, *, now: datetime) -> CorrectionRow:

@@ -20,6 +20,7 @@ from market.correction_tables import CorrectionRow
 from market.db import Database, Viewer
 from market.errors import NotFound
 from market.flows import correction as flow
+from market.flows import list_correction
 from market.flows.correction import Wish
 from market.settings import Settings
 from market.web import auth, invoice_words, list_corrections
@@ -264,7 +265,9 @@ async def state_page(
         row = await _own(db, correction_id, vendor_id)
         issued = row.invoice_id and await einvoice.invoice_by_id(db, row.invoice_id)
         written = row.state == "written"
-        new = await einvoice.invoice_by_id(db, row.id) if written else None
+        made_id = UUID(row.content["by"]) if "by" in row.content else row.id
+        new = await einvoice.invoice_by_id(db, made_id) if written else None
+        beside = await list_correction.refunds_beside(db, row)
         notice = await einvoice.notice_standing(db, row.id) if written else None
         lines = await corrections.lines_now(db, issued) if issued else ()
         listed = [await einvoice.invoice_by_id(db, one) for one in row.listed_ids]
@@ -283,6 +286,7 @@ async def state_page(
         "right": corrections.lines_in(row.content),
         "right_buyer": corrections.buyer_in(row.content),
         "listed": [one for one in listed if one is not None],
+        "beside_count": sum(len(one) for one in beside.values()),
         "today": now,
     }
     return Template("correction.html", context=context)
@@ -304,7 +308,7 @@ async def act(
     settings: NamedDependency[Settings],
     now: NamedDependency[datetime],
 ) -> Redirect:
-    """“dong-y”: the agreement is signed. “hang”: of which goods. “thoi”: leave it."""
+    """“dong-y”: the agreement is signed. “hang”: of which goods. “chung”: all this buyer's at once. “thoi”: leave it."""
     form = await request.form()
     async with database.as_viewer(viewer) as db:
         _, vendor_id = await own_stall(db, stall_id)
@@ -317,6 +321,8 @@ async def act(
         elif what == "hang":
             index = _index(str(form.get("dong", "")))
             await flow.choose_goods(db, settings, correction_id, index, now=now)
+        elif what == "chung":
+            await flow.say_together(db, settings, correction_id, now=now)
         elif what == "thoi":
             await flow.withdraw(db, correction_id)
         else:

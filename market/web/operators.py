@@ -17,7 +17,7 @@ from market import adoption, clock, periods
 from market.adoption import Scope, StallTotals
 from market.db import Database, Viewer
 from market.errors import NotFound
-from market.flows import delegation, invoice_deadlines
+from market.flows import delegation, invoice_deadlines, tax_tasks
 from market.tables import HallRow
 from market.web import auth, figures, i18n
 from market.web.i18n import N_
@@ -46,6 +46,12 @@ class Line:
     """"", same, other, unreadable."""
 
 
+TASKS: dict[tax_tasks.TaskKind, str] = {
+    "review": N_("Trả lời cơ quan thuế về hóa đơn"),
+    "service": N_("Cơ quan thuế báo về hóa đơn miễn phí"),
+    "agreement": N_("Chờ hai bên ký thỏa thuận sửa hóa đơn"),
+    "goods": N_("Người bán chọn hàng khách trả lại"),
+}
 _REGISTER = text(
     "SELECT s.id, coalesce(v.name, ''), coalesce(z.name, ''), c.checked_at, coalesce(c.result, '')"
     " FROM market.stall s"
@@ -104,8 +110,10 @@ async def hall_page(
         posted = await delegation.posted_in_hall(db, hall_id, today)
         issued_for = {one.standing.owner_id for one in posted}
         banner = await invoice_deadlines.banner(db, issued_for, now=now) if issued_for else None
+        tasks = await tax_tasks.tasks_of(db, issued_for)
     month = periods.Period(today - timedelta(days=REGISTER_DAYS - 1), today)
     stale = now - timedelta(days=CHECK_DAYS)
+    codes = {one.totals.vendor_id: one.totals.code for one in lines}
     with_code = [one for one in lines if one.totals.has_code]
     context = {
         "hall": {"id": hall.id, "name": hall.name, "grade": hall.grade},
@@ -119,6 +127,8 @@ async def hall_page(
         "invoices_late": [one for one in lines if one.totals.vendor_id in late],
         "banner": banner,
         "posted": posted,
+        "tasks": [(one, codes.get(one.vendor_id, ""), one.is_late(today)) for one in tasks],
+        "task_words": TASKS,
         "with_code_count": len(with_code),
         "check_days": CHECK_DAYS,
         "register_days": REGISTER_DAYS,

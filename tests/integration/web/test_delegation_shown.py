@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 import einvoice
 from market import clock, ids
+from market.correction_tables import CorrectionRow
 from market.flows import delegation
 from market.flows.invoice import SOURCE
 from market.tables import HallRow, OperatorRow, StandRow
@@ -188,3 +189,19 @@ async def test_a_registration_that_waits_says_until_when_to_confirm(world, as_, 
     page = await as_("vendor").get(f"/ban-hang/{world.stall_id}/cai-dat", **PAGE)
 
     assert "Trả lời trước hết ngày" in page.text
+
+
+async def test_the_operator_sees_what_waits_for_a_person_at_those_stalls(delegated, as_, database):
+    now = clock.now()
+    row = CorrectionRow(
+        id=ids.new(), vendor_id=delegated.vendor_id, sale_id=ids.new(), faults=["tax_id"],
+        said="Sai mã số thuế", action="replace", state="agreeing", created_at=now,
+    )  # fmt: skip
+    async with database.as_system() as db:
+        db.add(row)
+
+    page = await as_("operator").get(f"/quan-ly/{delegated.hall_id}", **PAGE)
+
+    assert page.status_code == 200
+    assert "Chờ hai bên ký thỏa thuận sửa hóa đơn" in page.text
+    assert "Sai mã số thuế" in page.text

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 import einvoice
-from market import clock, ids, sales
+from market import clock, corrections, ids, sales
 from market.flows import invoice_issuing
 
 FIRM = einvoice.Buyer(name="Công ty Mua", tax_id="0107001729")
@@ -214,3 +214,36 @@ async def test_money_back_of_one_sale_of_a_replaced_list_adjusts_the_new_invoice
         last = (await einvoice.invoices_of(db, world.vendor_id, since))[0]
     assert str(last.corrects_id) == done["new_invoice_id"]
     assert [(one.name, one.amount_vnd) for one in last.invoice.lines] == [("Trà", -5_000)]
+
+
+async def test_refunds_of_one_buyer_nobody_said_the_goods_of_are_one_adjustment_with_a_list(
+    invoiced, as_, world, work, follow, invoice, database
+):
+    found = await invoiced()
+    for invoice_id, back_vnd in zip(found, (17_000, 8_500), strict=True):
+        sale_id, refund_id = (await invoice(invoice_id)).subject_id, str(ids.new())
+        await as_("vendor").post(
+            f"/api/sales/{sale_id}/refunds", json={"refund_id": refund_id, "amount_vnd": back_vnd}
+        )
+        await as_("vendor").post(f"/api/sales/{sale_id}/refunds/{refund_id}/gone", json={})
+    await work("book_refunds")
+    await follow()
+    await work("write_corrections")
+    async with database.as_system() as db:
+        first, _ = await corrections.to_do(db, world.vendor_id)
+    place = f"/ban-hang/{world.stall_id}/sua-hoa-don/{first.id}"
+
+    asked = await as_("vendor").get(place)
+    for _ in range(2):
+        await as_("vendor").post(f"{place}/chung")
+    done = await as_("vendor").get(place)
+
+    since = clock.now() - timedelta(days=1)
+    async with database.as_system() as db:
+        last = (await einvoice.invoices_of(db, world.vendor_id, since))[0]
+        listed = await einvoice.list_of(db, last.id)
+        left = await corrections.to_do(db, world.vendor_id)
+    assert "Lập một hóa đơn cho cả 2 lần hoàn của khách này" in asked.text
+    assert "Đã lập hóa đơn mới" in done.text
+    assert (last.kind, last.payable_vnd, left) == ("adjustment", -25_500, [])
+    assert sorted(one.difference_vnd for one in listed.items) == [-17_000, -8_500]

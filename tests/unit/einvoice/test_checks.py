@@ -141,7 +141,8 @@ def test_a_changed_message_is_refused(ask, signer):
     ("old", "new", "code"),
     [
         (rb"<PBan>2.1.0</PBan><MNGui>", b"<PBan>9.9.9</PBan><MNGui>", "K003"),
-        (rb"<MLTDiep>206", b"<MLTDiep>216", "K004"),
+        (rb"<MLTDiep>206", b"<MLTDiep>216", "K010"),
+        (rb"<MLTDiep>206", b"<MLTDiep>207", "K004"),
         (rb"<MTDiep>V0107001729.", b"<MTDiep>V0107001729x", "K005"),
         (rb"<MNGui>V0107001729", b"<MNGui>V0107001720", "K006"),
         (rb"<SLuong>1</SLuong></TTChung>", b"<SLuong>2</SLuong></TTChung>", "K007"),
