@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from market import ids, people
+from market import ids, people, sessions
 from market.errors import HelperIsOwner, HelpersTooMany, NotFound, PhoneOfAnother
 from market.people import Person
 
@@ -86,3 +86,25 @@ async def add_helper(
 async def end_helper(db: AsyncSession, vendor_id: UUID, person_id: UUID, *, day: date) -> None:
     """This person may not sell for the vendor any longer, from this instant on. Repeatable."""
     await people.end_membership(db, person_id, "helper", vendor_id, day - timedelta(days=1))
+
+
+async def only_helper(db: AsyncSession, onboarding_id: UUID) -> UUID | None:
+    """Whom this onboarding is about, if they have only helped others until now. Run it as the system."""
+    return (await db.execute(_ONLY_HELPER, {"onboarding_id": onboarding_id})).scalar_one_or_none()
+
+
+async def forget_pin(db: AsyncSession, person_id: UUID) -> None:
+    """A helper's PIN may have been chosen by the vendor who was handed the code for it: whoever begins
+    to sell in their own name chooses another, and nobody stays signed in. Run it as the system.
+    """
+    await people.set_pin(db, person_id, "")
+    await sessions.close_sessions_of(db, person_id)
+
+
+_ONLY_HELPER = text(
+    "SELECT p.id FROM market.onboarding o JOIN market.person p ON p.id = o.person_id"
+    " WHERE o.id = :onboarding_id AND p.pin_hash <> ''"
+    " AND EXISTS (SELECT FROM market.membership m WHERE m.person_id = p.id)"
+    " AND NOT EXISTS (SELECT FROM market.membership m"
+    "   WHERE m.person_id = p.id AND m.role <> 'helper')"
+)

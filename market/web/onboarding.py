@@ -14,7 +14,18 @@ from litestar.response import Redirect, Template
 from msgspec import Struct
 
 import payments
-from market import clock, consents, ids, onboarding, outgoing, people, places, sessions, stands
+from market import (
+    clock,
+    consents,
+    helping,
+    ids,
+    onboarding,
+    outgoing,
+    people,
+    places,
+    sessions,
+    stands,
+)
 from market.db import Database, Viewer
 from market.errors import AccountNameDiffers, MarketError, PhoneTaken
 from market.flows import onboarding as flow
@@ -151,6 +162,8 @@ async def consent_step(
 ) -> Response[Any]:
     """What they agree to, each purpose by itself."""
     assert me is not None
+    async with database.as_system() as db:
+        helper_id = await helping.only_helper(db, data.onboarding_id)
     try:
         async with database.as_viewer(viewer) as db:
             await _check_hall(db, me, stall_id)
@@ -159,6 +172,9 @@ async def consent_step(
             )
     except MarketError as error:
         return await _again(database, viewer, me, stall_id, now, error, data)
+    if helper_id is not None:
+        async with database.as_system() as db:
+            await helping.forget_pin(db, helper_id)
     return _on(stall_id)
 
 

@@ -3,7 +3,9 @@
 import re
 
 import pytest
+from sqlalchemy import text
 
+from market import ids
 from tests.integration.web.conftest import Browser
 
 PHONE = "0987 654 321"
@@ -151,3 +153,50 @@ async def test_a_code_for_nobody_is_not_found(as_, page, world):
     answer = await as_("vendor").post(f"{page}/{world.hall_id}/ma", data={})
 
     assert answer.status_code == 404
+
+
+async def test_a_helper_who_becomes_a_vendor_chooses_another_pin(
+    as_, client, world, page, database
+):
+    vendor = as_("vendor")
+    await vendor.post(page, data=named())
+    (person_id,) = person_ids((await vendor.get(page)).text)
+    coded = await vendor.post(f"{page}/{person_id}/ma", data={})
+    code = re.findall(r"\b\d{6}\b", coded.text.split("amount middle num")[1])[0]
+    chosen_by_the_vendor = await signed_in(client, PHONE, code)
+    before = await chosen_by_the_vendor.get(f"/ban-hang/{world.stall_id}")
+
+    await onboarded(as_("team"), database, world)
+
+    after = await chosen_by_the_vendor.get(f"/ban-hang/{world.stall_id}")
+    async with database.as_system() as db:
+        query = text("SELECT pin_hash FROM market.person WHERE id = :id")
+        pin_hash = (await db.execute(query, {"id": person_id})).scalar_one()
+    assert before.status_code == 200
+    assert after.status_code == 401
+    assert pin_hash == ""
+
+
+async def onboarded(team, database, world):
+    """The helper agrees to sell in their own name, at a stall of theirs."""
+    stall_id = ids.new()
+    async with database.as_system() as db:
+        await db.execute(
+            text(
+                "INSERT INTO market.stall (id, hall_id, code, trade, status, invoice_mode, round_vnd,"
+                " opened_on) VALUES (:id, :hall, 'B8', 'cá', 'active', 'on_request', 1, '2026-01-01')"
+            ),
+            {"id": stall_id, "hall": world.hall_id},
+        )
+    path = f"/to-cong-nghe/sap/{stall_id}"
+    for step, fields in (
+        ("nguoi", {**named(), "is_same": "1"}),
+        ("dong-y", {"payments": "1"}),
+    ):
+        shown = (await team.get(path, headers={"accept": "text/html"})).text
+        carried = {
+            name: re.search(rf'name="{name}" value="([^"]*)"', shown)[1]
+            for name in ("onboarding_id", "version")
+        }
+        answer = await team.post(f"{path}/{step}", data={**carried, **fields})
+        assert answer.status_code == 303, answer.text
