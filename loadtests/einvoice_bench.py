@@ -35,6 +35,10 @@ QUESTIONS = (
         "ours RSA", "raw RSA-2048", floor=0.85, wished=0.95,
     ),
     Question(
+        "E1-together", "The same, a hundred at a time as workers and day's ends sign them",
+        "ours RSA together", "raw RSA-2048", floor=0.85, wished=0.95,
+    ),
+    Question(
         "E1-basket", "The same from the basket: amounts, totals, words and lookup code as well",
         "ours RSA from the basket", "raw RSA-2048",
     ),
