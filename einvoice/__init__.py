@@ -8,7 +8,7 @@ from einvoice.amounts import line_amount_vnd, rounded, split_inclusive, vat_vnd
 from einvoice.answers import Outcome, Receipt, pulled_to, record_replies, record_reply
 from einvoice.authority import HTTPAuthority, PulledReply, TaxAuthority
 from einvoice.by_list import CorrectionList, Listed, corrected_by_list, sheet_of_list
-from einvoice.complaints import faults_in
+from einvoice.complaints import faults_in, wants_cancelling
 from einvoice.correcting import CorrectInvoice, correct, name_buyer
 from einvoice.deadlines import Deadline, Event, deadline
 from einvoice.delegating import Contract, Office, Party
@@ -327,6 +327,7 @@ __all__ = [
     "totals_of",
     "vat_vnd",
     "verify",
+    "wants_cancelling",
     "write",
     "write_signed",
     "write_signed_all",

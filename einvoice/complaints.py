@@ -1,5 +1,6 @@
 """A seller's own words about a wrong invoice, as the faults the law knows. Pure."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -28,6 +29,8 @@ _WORDS: tuple[tuple[Fault, tuple[str, ...]], ...] = (
     (Fault.MANDATORY, ("ngay lap", "sai ngay", "nham ngay")),
 )  # fmt: skip
 
+_CANCELLING = re.compile(r"\b(huy|xoa|bo)( \w+)? hoa don\b|\b(huy|xoa) (no|di|bo)\b|\bthu hoi\b")
+
 
 def faults_in(text: str) -> frozenset[Fault]:
     """What a seller's own words say is wrong; nothing where they are not understood.
@@ -44,6 +47,13 @@ def faults_in(text: str) -> frozenset[Fault]:
     if Fault.WORDS in found and not _says_amount(plain):
         found.discard(Fault.AMOUNT)
     return frozenset(found)
+
+
+def wants_cancelling(text: str) -> bool:
+    """Whether somebody wants an invoice gone. There is no such thing: what is wrong with it, or what
+    became of the goods, says how it is set right. Source: Circular 91/2026, Art. 10.
+    """
+    return _CANCELLING.search(folded(text)) is not None
 
 
 def _longest_first(phrases: Iterable[str]) -> list[str]:

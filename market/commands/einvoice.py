@@ -190,6 +190,11 @@ def _correct(options: argparse.Namespace) -> int:
     earlier = {"replaces": Method.REPLACES, "adjusts": Method.ADJUSTS}.get(options.earlier or "")
     text = " ".join(options.what)
     faults = complaints.faults_in(text)
+    if not faults and complaints.wants_cancelling(text):
+        raise _Misused(
+            "no invoice is cancelled any more (Circular 91/2026, Art. 10): say what is wrong with it,"
+            " e.g. sai số tiền, or that the goods came back: khách trả hàng"
+        )
     if not faults:
         raise _Misused(
             f"“{text[:80]}” was not understood; say what is wrong, e.g. sai tên người mua"

@@ -31,6 +31,9 @@ from market.web.invoices import own_invoice, own_stall
 
 tells(NotPossible, 409, "Hóa đơn này không sửa theo cách đó được. Xem lại tình trạng của hóa đơn.")
 NOTHING_SAID = N_("Chưa rõ sai chỗ nào. Chọn một ô dưới đây.")
+NOT_CANCELLED = N_(
+    "Hóa đơn đã lập thì không hủy được nữa. Chọn chỗ sai, hoặc “khách trả hàng”, để sửa cho đúng."
+)
 NOT_WHOLE = N_("Xem lại các ô: cần tên, số lượng và giá đúng. Khách không trả nhiều hơn đã mua.")
 UNCHANGED = N_("Nội dung mới giống hệt hóa đơn cũ. Sửa chỗ sai rồi bấm tiếp.")
 Asked = Request[Any, Any, Any]
@@ -87,7 +90,8 @@ async def how_page(
         issued = await own_invoice(db, invoice_id, vendor_id)
         faults = _faults(request.query_params)
         if not faults:
-            return _what(stall, issued, NOTHING_SAID)
+            gone = einvoice.wants_cancelling(str(request.query_params.get("loi", "")))
+            return _what(stall, issued, NOT_CANCELLED if gone else NOTHING_SAID)
         return await _how(db, stall, issued, faults, request.query_params)
 
 
@@ -151,7 +155,8 @@ async def set_right(
             return Redirect(f"/ban-hang/{stall_id}/sua-hoa-don/{known.id}", status_code=303)
         faults = _faults(form)
         if not faults:
-            return _what(stall, issued, NOTHING_SAID)
+            gone = einvoice.wants_cancelling(str(request.query_params.get("loi", "")))
+            return _what(stall, issued, NOT_CANCELLED if gone else NOTHING_SAID)
         before = await corrections.lines_now(db, issued)
         try:
             wish = replace(_wish(issued, before, faults, form), by=viewer.person_id)

@@ -288,9 +288,11 @@ async def test_words_of_ones_own_are_understood_or_asked_for_again(invoiced, as_
 
     understood = await as_("vendor").get(f"{path}?loi=em ghi nhầm đơn giá rồi", headers=PAGE)
     not_understood = await as_("vendor").get(f"{path}?loi=ờ thì", headers=PAGE)
+    cancelled = await as_("vendor").get(f"{path}?loi=hủy hóa đơn này", headers=PAGE)
 
     assert "Sai tiền, giá, số lượng" in understood.text
     assert "Chưa rõ sai chỗ nào" in not_understood.text
+    assert "không hủy được nữa" in cancelled.text
 
 
 async def test_somebody_else_sees_and_corrects_nothing(invoiced, as_, world):

@@ -218,3 +218,19 @@ def test_a_case_is_read_off_the_invoice_and_its_earlier_correction():
 )
 def test_how_a_seller_says_it_at_the_stall_is_understood(text, fault):
     assert complaints.faults_in(text) == {fault}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_meant"),
+    [
+        ("hủy hóa đơn", True),
+        ("xóa cái hóa đơn này đi", True),
+        ("HUY HOA DON", True),
+        ("hủy nó đi", True),
+        ("hủy tiệc", False),
+        ("sai số tiền", False),
+        ("hoa đơn ghi nhầm", False),
+    ],
+)
+def test_who_wants_it_cancelled_hears_that_nothing_is_by_circular_91_2026_art_10(text, is_meant):
+    assert complaints.wants_cancelling(text) is is_meant
