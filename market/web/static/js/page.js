@@ -44,7 +44,8 @@ async function share(button) {
   }
 }
 
-/** Elements with data-refresh="seconds" are fetched again from this page's own address. */
+/** Elements with data-refresh="seconds" are fetched again from this page's own address. Once another
+    page stands there, nothing more is fetched; with data-reload that page is shown. */
 function refresh(element) {
   const seconds = Number(element.dataset.refresh);
   const timer = setInterval(async () => {
@@ -56,8 +57,10 @@ function refresh(element) {
       if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.getElementById(element.id);
-      if (!fresh) clearInterval(timer);
-      else if (fresh.innerHTML !== element.innerHTML) element.replaceChildren(...fresh.childNodes);
+      if (!fresh) {
+        clearInterval(timer);
+        if ("reload" in element.dataset) location.reload();
+      } else if (fresh.innerHTML !== element.innerHTML) element.replaceChildren(...fresh.childNodes);
     } catch {
       // The line is cut; the next turn tries again and the page says so itself.
     }
