@@ -71,6 +71,8 @@ def has_unknown(invoice: Invoice) -> bool:
 def number_text(value: Decimal | int) -> str:
     """A number as the format wants it: a dot, no exponent, no separator, no idle zeros."""
     text = str(value)
+    if "." not in text and "E" not in text:
+        return text
     if "E" in text:
         text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -159,9 +161,10 @@ def _party(name: str, party: Seller | Buyer, tags: dict[str, str], inside: set[s
 
 
 def _line(index: int, one: Line) -> str:
-    """Written out by hand: half of an invoice is lines."""
-    quantity, price, amount, rate = one.quantity, one.unit_price_vnd, one.amount_vnd, one.vat_rate
+    """Written out by hand, in one piece: half of an invoice is lines."""
+    quantity, price, amount = one.quantity, one.unit_price_vnd, one.amount_vnd
     is_discounted = one.discount_vnd is not None or one.discount_percent is not None
+    has_rest = one.specials or one.unknown or one.trade_group or one.fields
     return (
         f"<HHDVu><TChat>{_NATURES[one.nature]}</TChat><STT>{index}</STT>"
         f"{_goods(one.code, one.name, one.unit)}"
@@ -169,8 +172,8 @@ def _line(index: int, one: Line) -> str:
         f"{'' if price is None else f'<DGia>{number_text(price)}</DGia>'}"
         f"{_discount(one) if is_discounted else ''}"
         f"{'' if amount is None else f'<ThTien>{amount}</ThTien>'}"
-        f"{f'<TSuat>{escaped(rate)}</TSuat>' if rate else ''}"
-        f"{_line_rest(one)}</HHDVu>"
+        f"{f'<TSuat>{escaped(one.vat_rate)}</TSuat>' if one.vat_rate else ''}"
+        f"{_line_rest(one) if has_rest else ''}</HHDVu>"
     )
 
 
@@ -191,8 +194,6 @@ def _discount(one: Line) -> str:
 
 def _line_rest(one: Line) -> str:
     """What few lines have."""
-    if not (one.specials or one.unknown or one.trade_group or one.fields):
-        return ""
     group = (FreeField(name=TRADE_GROUP, value=one.trade_group),) if one.trade_group else ()
     parts = (*(_special(part) for part in one.specials), *one.unknown)
     return f"{''.join(parts)}{_free((*group, *one.fields))}"
