@@ -13,7 +13,7 @@ SCREENS = ["/thue", "/thue/so-sanh", "/so-sach", "/doi-chieu"]
 
 
 async def sell_in_cash(page: Page, amount_vnd: int) -> None:
-    """A sale in cash, as the till sends it."""
+    """A sale in cash, as the till sends it; it counts as revenue as soon as the relay followed."""
     await page.evaluate(
         """async (amount) => {
             const stall = location.pathname.split("/")[2];
@@ -24,6 +24,8 @@ async def sell_in_cash(page: Page, amount_vnd: int) -> None:
               body: JSON.stringify({ sale_id: id, amount_vnd: amount, method: "cash",
                 sold_at: new Date().toISOString() }) });
             if (!answer.ok) throw new Error(await answer.text());
+            for (let state = ""; state !== "paid"; await new Promise((go) => setTimeout(go, 100)))
+                state = (await (await fetch(`/api/sales/${id}`)).json()).state;
         }""",
         amount_vnd,
     )

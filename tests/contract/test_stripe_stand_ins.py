@@ -11,9 +11,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import SimpleQueue
 from typing import Any
 
 import httpx
@@ -37,6 +41,32 @@ EVENT_SECONDS_MAX = 20
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 
+class Hook(ThreadingHTTPServer):
+    """The market's side: takes every notice and says yes. Closing it waits for who still speaks."""
+
+    daemon_threads = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Taker)
+        self.notices: SimpleQueue[Notice] = SimpleQueue()
+
+
+class _Taker(BaseHTTPRequestHandler):
+    server: Hook
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", "0")))
+        headers = {key.lower(): value for key, value in self.headers.items()}
+        self.server.notices.put(Notice(body, headers))
+        self.send_response(200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        """Its answers are not what the tests print."""
+
+
 @dataclass
 class StandIn:
     """One of them, running; and what it sent to the market's hook."""
@@ -46,8 +76,9 @@ class StandIn:
     v1: Any
     client: StripeClient
     config: StripeConfig
+    hook: Hook
     notices: list[Notice] = field(default_factory=list)
-    came: asyncio.Event = field(default_factory=asyncio.Event)
+    """What `told_of` took from the hook so far."""
 
     def needs(self, ability: str) -> None:
         """Skip for localstripe, which lacks this."""
@@ -76,31 +107,33 @@ class StandIn:
 
     async def told_of(self, intent_id: str) -> Any:
         """What its signed event says of an intent, as soon as it came."""
-        gateway, seen = StripeGateway(self.config), 0
-        async with asyncio.timeout(EVENT_SECONDS_MAX):
-            while True:
-                for notice in self.notices[seen:]:
-                    seen += 1
-                    told = gateway.verify(notice, clock.now())
-                    if told is not None and told.provider_id.startswith(intent_id):
-                        return told
-                self.came.clear()
-                await self.came.wait()
+        gateway = StripeGateway(self.config)
+        while True:
+            take = partial(self.hook.notices.get, timeout=EVENT_SECONDS_MAX)
+            self.notices.append(await asyncio.to_thread(take))
+            told = gateway.verify(self.notices[-1], clock.now())
+            if told is not None and told.provider_id.startswith(intent_id):
+                return told
 
 
 @pytest.fixture(scope="module")
-def hook_port() -> int:
+def hook() -> Iterator[Hook]:
     """Where the market listens, test after test."""
-    return _free_port()
+    with Hook() as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield server
+        server.shutdown()
+        serving.join()
 
 
 @pytest.fixture(scope="module", params=["sandbox", LOCALSTRIPE])
 def running(
-    request: pytest.FixtureRequest, hook_port: int, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, hook: Hook, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, str]]:
     """One of them as a process of its own: its name and address."""
     name, port, folder = request.param, _free_port(), tmp_path_factory.mktemp("stripe")
-    settings = Settings(data=folder, stripe_webhook_secret=SECRET, port=hook_port)
+    settings = Settings(data=folder, stripe_webhook_secret=SECRET, port=hook.server_port)
     command = [sys.executable, "-m", "market.cli", "simulate", "stripe"]
     if name == LOCALSTRIPE:
         pytest.importorskip(LOCALSTRIPE, reason="localstripe is not installed: make peers")
@@ -117,56 +150,20 @@ def running(
 
 
 @pytest.fixture
-async def stand_in(running: tuple[str, str], hook_port: int) -> AsyncIterator[StandIn]:
-    notices: list[Notice] = []
-    came = asyncio.Event()
-    async with _hook(hook_port, notices, came) as hook_url:
-        name, url = running
-        if name == LOCALSTRIPE:
-            wanted = {"url": hook_url, "secret": SECRET}
-            async with httpx.AsyncClient() as http:
-                told = await http.post(f"{url}/_config/webhooks/market", json=wanted)
-                told.raise_for_status()
-        config = StripeConfig(KEY, Secrets(SECRET), url=url)
-        transport = stripe.HTTPXClient(timeout=30)
-        library = stripe.StripeClient(KEY, base_addresses={"api": url}, http_client=transport)
-        client = StripeClient(config)
-        yield StandIn(name, url, library.v1, client, config, notices, came)
-        await client.close()
-        await transport.close_async()
-
-
-@contextlib.asynccontextmanager
-async def _hook(port: int, notices: list[Notice], came: asyncio.Event) -> AsyncIterator[str]:
-    """The market's side: takes every notice and says yes."""
-
-    talking: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        talking[asyncio.current_task()] = writer
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-            pairs = [line.partition(":") for line in head[1:] if line]
-            headers = {key.lower(): value.strip() for key, _, value in pairs}
-            body = await reader.readexactly(int(headers.get("content-length", "0")))
-            notices.append(Notice(body, headers))
-            came.set()
-            writer.write(
-                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
-                b"connection: close\r\ncontent-length: 2\r\n\r\n{}"
-            )
-            await writer.drain()
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
-    yield f"http://127.0.0.1:{port}/hooks/stripe"
-    server.close()
-    await server.wait_closed()
-    for writer in talking.values():  # who is not done speaking
-        writer.close()
-    await asyncio.gather(*filter(None, talking))
+async def stand_in(running: tuple[str, str], hook: Hook) -> AsyncIterator[StandIn]:
+    name, url = running
+    if name == LOCALSTRIPE:
+        wanted = {"url": f"http://127.0.0.1:{hook.server_port}/hooks/stripe", "secret": SECRET}
+        async with httpx.AsyncClient() as http:
+            told = await http.post(f"{url}/_config/webhooks/market", json=wanted)
+            told.raise_for_status()
+    config = StripeConfig(KEY, Secrets(SECRET), url=url)
+    transport = stripe.HTTPXClient(timeout=30)
+    library = stripe.StripeClient(KEY, base_addresses={"api": url}, http_client=transport)
+    client = StripeClient(config)
+    yield StandIn(name, url, library.v1, client, config, hook)
+    await client.close()
+    await transport.close_async()
 
 
 def _free_port() -> int:
