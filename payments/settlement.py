@@ -217,7 +217,7 @@ def read(confirmation: Confirmation) -> Reading:
         raise ConfirmationInvalid("no id of the provider")
     confirmation = _storable(confirmation)
     reference = confirmation.payment_ref
-    payment_id = _uuid(reference)
+    payment_id = payment_id_of(reference)
     named = [reference.upper()] if memo.is_code(reference.upper()) else []
     return Reading(
         confirmation=confirmation,
@@ -413,10 +413,17 @@ def _route_acquired(
 ) -> Route:
     named = {reading.payment_id} if reading.payment_id else {one.subject_id for one in entries}
     found = [payments[one] for one in named if one in payments]
-    # A QR code's payer may take an acquirer instead; what was asked of one, no other may confirm.
-    if len(found) != 1 or found[0].method not in {"vietqr", reading.confirmation.gateway}:
+    if len(found) != 1 or not is_asked_of(found[0], reading.confirmation.gateway):
         return Route()
     return Route(found[0].owner_id, None, found[0].id)
+
+
+def is_asked_of(payment: Payment, acquirer: str) -> bool:
+    """Whether that acquirer may confirm it: its own, or a QR code's, whose payer may take any.
+
+    What was asked of one, no other may confirm.
+    """
+    return payment.method in {"vietqr", acquirer}
 
 
 def _same_bank(ours: str, told: str) -> bool:
@@ -435,9 +442,10 @@ def _payee_of(payees: Sequence[PayeeEntry], owner_id: UUID) -> UUID:
     return min(own, key=lambda payee: (payee.is_retired, payee.id)).id
 
 
-def _uuid(text: str) -> UUID | None:
+def payment_id_of(reference: str) -> UUID | None:
+    """The payment an acquirer's echo of our reference names; None where it is not one of ours."""
     try:
-        return UUID(text) if len(text) in {32, 36} else None
+        return UUID(reference) if len(reference) in {32, 36} else None
     except ValueError:
         return None
 

@@ -28,7 +28,8 @@ from payments.gateways import (
     NoticeForged,
     confirmations,
 )
-from payments.gateways.vnpay import VNPayGateway
+from payments.gateways.vnpay import AmountMalformed, OrderUnnamed, VNPayGateway
+from payments.settlement import is_asked_of, payment_id_of
 
 ANSWER_SECONDS_MAX = 5
 """The shortest patience of a provider (older SePay documents: 5 to 8 s); later it hears a no."""
@@ -96,6 +97,8 @@ async def _taken(
     except GatewayError as wrong:
         verdict = "forged" if isinstance(wrong, NoticeForged) else "malformed"
         await _keep(database, gateway.name, came, verdict, f"{wrong.code}: {wrong}", now)
+        if isinstance(wrong, AmountMalformed) and not await _is_asked(database, wrong):
+            return gateway.refusal(OrderUnnamed(wrong.gateway, "There is no such order."))
         return gateway.refusal(wrong)
     if not told:
         await _keep(database, gateway.name, came, "verified", "no money", now)
@@ -115,6 +118,16 @@ async def _taken(
     if isinstance(gateway, VNPayGateway):  # its order of checks needs more than the outcome's name
         return gateway.answer_to(first)
     return gateway.answer(first.outcome)
+
+
+async def _is_asked(database: Database, wrong: AmountMalformed) -> bool:
+    """Whether the order is one of ours with this acquirer: it comes before its amount."""
+    payment_id = payment_id_of(wrong.payment_ref)
+    if payment_id is None:
+        return False
+    async with database.as_system() as db:
+        known = await payments.payment(db, payment_id)
+    return known is not None and is_asked_of(known, wrong.gateway)
 
 
 def _well(done: payments.Settled | BaseException) -> payments.Settled:

@@ -42,6 +42,8 @@ class AmountMalformed(NoticeMalformed):
     """A rightly signed amount that no payment can have: not of đồng times 100, or none."""
 
     code = "amount_malformed"
+    payment_ref = ""
+    """The order it is about: whether we know that one is asked first."""
 
 
 class OrderUnnamed(NoticeMalformed):
@@ -341,6 +343,12 @@ def confirmation_of(fields: Mapping[str, str], now: datetime) -> Confirmation:
         raise OrderUnnamed(NAME, "TxnRef is missing.")
     if not response:
         raise NoticeMalformed(NAME, "ResponseCode is missing.")
+    payment_ref = txn_ref.partition(".")[0]
+    try:
+        amount_vnd = wire_vnd(fields.get("vnp_Amount", ""))
+    except AmountMalformed as wrong:
+        wrong.payment_ref = payment_ref
+        raise
     number = fields.get("vnp_TransactionNo", "")
     paid_at = instant(fields.get("vnp_PayDate", ""))
     # A cancelled payment has number 0 at VNPAY: its own reference tells it apart.
@@ -348,12 +356,12 @@ def confirmation_of(fields: Mapping[str, str], now: datetime) -> Confirmation:
     return Confirmation(
         gateway=NAME,
         provider_id=provider_id,
-        amount_vnd=wire_vnd(fields.get("vnp_Amount", "")),
+        amount_vnd=amount_vnd,
         occurred_at=paid_at if paid_at and is_credible(paid_at, now) else now,
         succeeded=response == PAID and status == PAID,
         reference=fields.get("vnp_BankTranNo", ""),
         memo=fields.get("vnp_OrderInfo", ""),
-        payment_ref=txn_ref.partition(".")[0],
+        payment_ref=payment_ref,
         detail=f"{response}/{status} {txn_ref}",
     )
 

@@ -22,6 +22,7 @@ from payments.reconciliation.provider_file import SUCCEEDED, Sums
 from payments.reconciliation.refunds import compare_others
 from payments.reconciliation.staging import Progress, Staged, stage
 from payments.reconciliation.stripe_report import as_settlement_file
+from payments.settlement import payment_id_of
 
 STAGING_LOCK = 20_261_126
 """Advisory lock of the one whose file lies in the staging table."""
@@ -299,7 +300,7 @@ class _Finder:
 
     async def _lost(self, rows: Sequence[Theirs]) -> None:
         """Rows of payments that we asked for and never heard of: their owner is known all the same."""
-        asked = {one.seq: _uuid(classes.own_reference(one.txn_ref)) for one in rows}
+        asked = {one.seq: payment_id_of(classes.own_reference(one.txn_ref)) for one in rows}
         found = await self._db.fetch(queries.PAYMENTS, [one for one in asked.values() if one])
         owners = {row["id"]: row["owner_id"] for row in found}
         for one in rows:
@@ -360,10 +361,3 @@ def _ours(row: Mapping[str, Any]) -> Ours:
 
 def _ours_or_none(row: Mapping[str, Any]) -> Ours | None:
     return None if row["id"] is None else _ours(row)
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -18,10 +18,12 @@ STRIPE_SECRET = "whsec_stripe_test"
 NOBODYS = "01a20690-18a3-7519-a7e0-cf3168634357"
 
 
-def ipn(sale, *, amount_vnd=85_000, secret=VNPAY_SECRET, code="00", number="15000001"):
+def ipn(
+    sale, *, amount_vnd=85_000, hundredths="00", secret=VNPAY_SECRET, code="00", number="15000001"
+):
     return vnpay.signed_query(
         {
-            "vnp_Amount": str(amount_vnd * 100),
+            "vnp_Amount": f"{amount_vnd}{hundredths}",
             "vnp_BankCode": "NCB",
             "vnp_BankTranNo": "VNP15000001",
             "vnp_CardType": "ATM",
@@ -185,9 +187,11 @@ async def test_vnpays_checks_come_in_its_own_order(open_sale, tell_vnpay):
         "the same, again": await tell_vnpay(ipn(paid, amount_vnd=8_500, number="15000002")),
         "paid, another attempt failed": await tell_vnpay(ipn(paid, code="24", number="0")),
         "paid twice": await tell_vnpay(ipn(paid, number="15000003")),
+        "unknown, no amount at all": await tell_vnpay(ipn(unknown, hundredths="5")),
+        "paid, no amount at all": await tell_vnpay(ipn(paid, hundredths="5")),
     }
 
-    assert list(answers.values()) == ["01", "04", "04", "02", "02"]
+    assert list(answers.values()) == ["01", "04", "04", "02", "02", "01", "04"]
 
 
 async def test_a_sale_asked_of_one_acquirer_is_not_paid_by_another(
