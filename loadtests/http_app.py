@@ -26,9 +26,10 @@ from market.web.admission import Admission
 from market.web.confirmation_bodies import ConfirmCredit, CreditConfirmed
 from market.web.confirmations import Door
 from market.web.doors import Market
-from payments import settlement
+from payments import routing, settlement
 from payments.ledger.accounts import AccountName, balance_vnd_min, debit_sign, lane_of
-from payments.settlement import CodeEntry, PayeeEntry, Settled, SettlementOutcome
+from payments.routing import CodeEntry, PayeeEntry
+from payments.settlement import Settled, SettlementOutcome
 from payments.tables import AccountRow, CodeRow, EventRow, PayeeRow, ReceiptRow, TransferRow
 
 
@@ -95,12 +96,12 @@ class Naive:
         self, confirmation: payments.Confirmation, *, receipt_id: UUID, now: datetime
     ) -> Settled:
         """Record money that came by a printed code; what else it may be is left out."""
-        reading = settlement.read(confirmation)
+        reading = routing.read(confirmation)
         async with self.database.as_system() as db:
             seen = await _seen(db, reading)
             if seen is not None:
                 return seen
-            routed = settlement.route(
+            routed = routing.route(
                 reading, await _payees(db, confirmation.account_no), await _codes(db, reading), {}
             )
             decision = settlement.decide(reading, routed, None, (), 0)
@@ -137,7 +138,7 @@ async def bare_routed(data: JSONBody[ConfirmCredit]) -> CreditConfirmed:
     )
 
 
-async def _seen(db: AsyncSession, reading: settlement.Reading) -> Settled | None:
+async def _seen(db: AsyncSession, reading: routing.Reading) -> Settled | None:
     rows = await db.exec(
         select(ReceiptRow).where(
             ReceiptRow.business_date == reading.business_date,
@@ -161,9 +162,7 @@ async def _payees(db: AsyncSession, account_no: str) -> Sequence[PayeeEntry]:
     ]
 
 
-async def _codes(
-    db: AsyncSession, reading: settlement.Reading
-) -> Mapping[str, Sequence[CodeEntry]]:
+async def _codes(db: AsyncSession, reading: routing.Reading) -> Mapping[str, Sequence[CodeEntry]]:
     found: dict[str, list[CodeEntry]] = {}
     rows = await db.exec(select(CodeRow).where(col(CodeRow.code).in_(reading.codes)))
     for row in rows.all():
@@ -208,7 +207,7 @@ def _move(account: AccountRow, debit_vnd: int) -> None:
 
 
 def _receipt(
-    reading: settlement.Reading, payee_id: UUID | None, settled: Settled, now: datetime
+    reading: routing.Reading, payee_id: UUID | None, settled: Settled, now: datetime
 ) -> ReceiptRow:
     told = reading.confirmation
     return ReceiptRow(

@@ -15,7 +15,8 @@ from payments.ledger.transfer import TransferKind
 from payments.payment import PaymentState
 from payments.refund import Outgoing, Refundable, RefundRequest, RefundState
 from payments.refund_tables import RefundRequestRow
-from payments.settlement import VIETNAM, SettlementOutcome
+from payments.routing import VIETNAM
+from payments.settlement import SettlementOutcome
 from payments.suspense.moves import (
     IGNORED,
     PARTS_MAX,

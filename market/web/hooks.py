@@ -29,7 +29,7 @@ from payments.gateways import (
     confirmations,
 )
 from payments.gateways.vnpay import AmountMalformed, OrderUnnamed, VNPayGateway
-from payments.settlement import is_asked_of, payment_id_of
+from payments.routing import is_asked_of, payment_id_of
 
 ANSWER_SECONDS_MAX = 5
 """The shortest patience of a provider (older SePay documents: 5 to 8 s); later it hears a no."""

@@ -19,14 +19,8 @@ from payments.ledger.rows import event_data, receipt_row
 from payments.ledger.transfer import Outcome
 from payments.notice import Notice
 from payments.payment import WAITING, Payment
-from payments.settlement import (
-    Decision,
-    Earlier,
-    Reading,
-    Route,
-    Settled,
-    SettlementOutcome,
-)
+from payments.routing import Earlier, Reading, Route
+from payments.settlement import Decision, Settled, SettlementOutcome
 
 
 class AccountsMissing(Exception):
@@ -181,7 +175,7 @@ class _Batch:
         occurred_at = item.reading.confirmation.occurred_at
         for one in settlement.transfers(decision, item.receipt_id, place_id, occurred_at):
             record = record_of(one)
-            assert record is not None  # `settlement.read` refuses amounts that are none
+            assert record is not None  # `routing.read` refuses amounts that are none
             self._book.record(record)
         for move in decision.moves:
             self._needed[move.debit.id] = move.debit

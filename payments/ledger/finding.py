@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from payments import settlement
+from payments import routing
 from payments.ledger import records, statements
 from payments.ledger.accounts import AccountKind, AccountName, account_id, lane_of
 from payments.ledger.book import Account, Held, Key, Read
@@ -21,7 +21,7 @@ from payments.ledger.orders import Hold, PostHold, Refund, Reversal, VoidHold
 from payments.ledger.records import Raw, Record
 from payments.ledger.transfer import Outcome, Transfer
 from payments.payment import Payment, PaymentState
-from payments.settlement import CodeEntry, Earlier, PayeeEntry, Reading, Route
+from payments.routing import CodeEntry, Earlier, PayeeEntry, Reading, Route
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
@@ -219,7 +219,7 @@ def _take_in_money(asked: _Money, settlings: Sequence[Settling], found: Found) -
     found.payments = {row[0]: _payment(row) for row in asked.payments.rows}
     for item in settlings:
         own = payees.get(item.reading.confirmation.account_no, ())
-        found.routes[id(item)] = settlement.route(item.reading, own, codes, found.payments)
+        found.routes[id(item)] = routing.route(item.reading, own, codes, found.payments)
     for row in asked.seen.rows:
         where = found.by_provider if row[0] == 1 else found.by_reference
         where[row[1], row[2]] = Seen(*row[3:])

@@ -13,7 +13,8 @@ from payments.ledger.accounts import AccountName
 from payments.ledger.orders import Order
 from payments.ledger.transfer import Outcome
 from payments.notice import Notice
-from payments.settlement import Reading, Settled
+from payments.routing import Reading
+from payments.settlement import Settled
 
 
 class Fact(msgspec.Struct, frozen=True):

@@ -6,7 +6,8 @@ import msgspec
 
 from payments.ledger.items import Settling
 from payments.payment import Payment
-from payments.settlement import Route, Settled
+from payments.routing import Route
+from payments.settlement import Settled
 
 
 def receipt_row(item: Settling, routed: Route, settled: Settled) -> tuple[object, ...]:

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 import psycopg
 
-from payments import settlement
+from payments import routing, settlement
 from payments.confirmation import Confirmation
 from payments.errors import (
     AmountOutOfRange,
@@ -196,7 +196,7 @@ class Ledger:
         """
         answer: asyncio.Future[settlement.Settled] = asyncio.get_running_loop().create_future()
         try:
-            reading = settlement.read(confirmation)
+            reading = routing.read(confirmation)
             self._enqueue(Settling(reading, receipt_id, now, answer, notice))
         except PaymentError as error:
             answer.set_exception(error)

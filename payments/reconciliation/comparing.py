@@ -22,7 +22,7 @@ from payments.reconciliation.provider_file import SUCCEEDED, Sums
 from payments.reconciliation.refunds import compare_others
 from payments.reconciliation.staging import Progress, Staged, stage
 from payments.reconciliation.stripe_report import as_settlement_file
-from payments.settlement import payment_id_of
+from payments.routing import payment_id_of
 
 STAGING_LOCK = 20_261_126
 """Advisory lock of the one whose file lies in the staging table."""
