@@ -7,7 +7,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import payments
-from market import clock, people, places, stands
+from market import clock, geography, people, places, stands
 from market.demo.plan import Dealer, HallPlan, StallPlan, VendorPlan, WorldPlan, world_plan
 from market.tables import HallRow, PayeeAccountRow, PersonRow, StallRow, StandRow, UnitRow
 
@@ -29,7 +29,7 @@ async def demo_world(db: AsyncSession, seed: int, now: datetime) -> WorldPlan:
     if begun is not None:
         return world_plan(seed, begun)
     plan = world_plan(seed, now)
-    await places.load_units(db)
+    await geography.load_units(db)
     await _people(db, plan, now)
     await places.add_operator(db, plan.operator_id, OPERATOR)
     units = await _units(db)

@@ -21,7 +21,7 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from market import clock, people, places, sessions
+from market import clock, geography, people, places, sessions
 from market.db import Database
 from market.errors import MarketError, PinInvalid, SignInRefused, TooManyAttempts
 from market.people import Membership, SignedIn
@@ -227,7 +227,7 @@ async def homes_of(db: AsyncSession, me: SignedIn) -> list[Home]:
             Home(N_("Quản lý chợ"), hall.name, f"/quan-ly/{hall.id}", "hall") for hall in halls
         ]
     for unit_id in me.scopes("official"):
-        unit = await places.unit(db, unit_id)
+        unit = await geography.unit(db, unit_id)
         found.append(Home(N_("Số liệu của phường"), unit.full_name, f"/phuong/{unit_id}", "chart"))
     if me.has_role("clerk"):
         found.append(Home(N_("Đối soát"), N_("Khoản tiền cần xem lại"), "/doi-soat", "scale"))

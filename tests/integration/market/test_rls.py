@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from market import ids, people, places
+from market import geography, ids, people, places
 from market.conflict_tables import ReceiptConflictRow
 from market.db import NOBODY, Database, Viewer
 from market.refund_tables import RefundHourRow
@@ -59,7 +59,7 @@ class World:
 
 
 async def side(db: AsyncSession, ward_code: str, phone: str, team_id: UUID) -> Side:
-    unit = await places.unit_at(db, ward_code, DAY)
+    unit = await geography.unit_at(db, ward_code, DAY)
     made = Side(unit.id, *(ids.new() for _ in range(8)))
     await places.add_hall(db, made.hall_id, f"Chợ {unit.name}", unit.id)
     await places.add_zone(db, ids.new(), made.hall_id, "Dãy rau")
@@ -141,7 +141,7 @@ async def side(db: AsyncSession, ward_code: str, phone: str, team_id: UUID) -> S
 
 @pytest.fixture
 async def world(db: AsyncSession) -> World:
-    await places.load_units(db)
+    await geography.load_units(db)
     staff = {}
     for number, role in enumerate(("helper", "operator", "team", "official", "clerk", "admin")):
         staff[role] = ids.new()
