@@ -1,7 +1,6 @@
 """Who is at the other end: the session cookie, the guards, signing in and out."""
 
 import asyncio
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -18,16 +17,14 @@ from litestar.params import Body, FromPath, FromQuery, QueryParameter
 from litestar.response import Redirect, Template
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from msgspec import Struct
-from sqlalchemy import text
-from sqlmodel.ext.asyncio.session import AsyncSession
 
-from market import clock, geography, people, places, sessions
+from market import clock, people, sessions
 from market.db import Database
 from market.errors import MarketError, PinInvalid, SignInRefused, TooManyAttempts
 from market.people import Membership, SignedIn
 from market.settings import Settings
+from market.web import homes
 from market.web.errors import problem_of, tells
-from market.web.i18n import N_
 
 __all__ = ["Membership", "SessionMiddleware", "SignedIn", "routers", "sign_in_url"]
 
@@ -180,66 +177,6 @@ def _safe_path(path: str) -> str:
     return path if is_ours and path.isprintable() else "/"
 
 
-def home_of(me: SignedIn) -> str:
-    """The first screen of a person, by what they mostly do."""
-    if me.stall_ids:
-        return f"/ban-hang/{me.stall_ids[0]}"
-    for role, path in (
-        ("team", "/to-cong-nghe"),
-        ("operator", "/quan-ly/{}"),
-        ("official", "/phuong/{}"),
-        ("clerk", "/doi-soat"),
-    ):
-        if me.has_role(role):
-            scopes = me.scopes(role)
-            return path.format(scopes[0] if scopes else "")
-    return "/toi"
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """A first screen of a role one has."""
-
-    title: str
-    sentence: str
-    url: str
-    picture: str
-
-
-async def homes_of(db: AsyncSession, me: SignedIn) -> list[Home]:
-    """A card for each thing one is here: stalls first, then the roles."""
-    found = []
-    if me.stall_ids:
-        rows = await db.execute(_MY_STALLS, {"ids": list(me.stall_ids)})
-        found += [
-            Home(
-                f"Sạp {code}", f"{hall} · {trade}" if trade else hall, f"/ban-hang/{id_}", "keypad"
-            )
-            for id_, code, hall, trade in rows
-        ]
-    if me.has_role("team"):
-        found.append(
-            Home(N_("Tổ công nghệ"), N_("Các sạp cần đến hôm nay"), "/to-cong-nghe", "walk")
-        )
-    if me.has_role("operator"):
-        halls = await places.halls(db, me.scopes("operator"))
-        found += [
-            Home(N_("Quản lý chợ"), hall.name, f"/quan-ly/{hall.id}", "hall") for hall in halls
-        ]
-    for unit_id in me.scopes("official"):
-        unit = await geography.unit(db, unit_id)
-        found.append(Home(N_("Số liệu của phường"), unit.full_name, f"/phuong/{unit_id}", "chart"))
-    if me.has_role("clerk"):
-        found.append(Home(N_("Đối soát"), N_("Khoản tiền cần xem lại"), "/doi-soat", "scale"))
-    return found
-
-
-_MY_STALLS = text(
-    "SELECT s.id, s.code, h.name, s.trade FROM market.stall s JOIN market.hall h ON h.id = s.hall_id"
-    " WHERE s.id = ANY (:ids) ORDER BY h.name, length(s.code), s.code"
-)
-
-
 # ── Signing in ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -267,7 +204,7 @@ async def sign_in_page(
 ) -> Response[Any]:
     """Ask for phone and PIN; who is signed in already goes on."""
     if me is not None:
-        return Redirect(_safe_path(tiep) if tiep else home_of(me))
+        return Redirect(_safe_path(tiep) if tiep else homes.home_of(me))
     return _page("sign_in.html", tiep=_safe_path(tiep) if tiep else "", is_expired=bool(het_han))
 
 
@@ -397,7 +334,7 @@ async def _let_in(
         token = await sessions.open_session(db, person_id, now=now)
         me = await people.viewer_of(db, person_id, clock.local_day(now))
     assert me is not None
-    answer = Redirect(_safe_path(onward) if onward else home_of(me), status_code=303)
+    answer = Redirect(_safe_path(onward) if onward else homes.home_of(me), status_code=303)
     answer.set_cookie(session_cookie(token, settings))
     return answer
 

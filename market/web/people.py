@@ -18,7 +18,7 @@ from market.db import Database, Viewer
 from market.errors import MarketError
 from market.flows import onboarding as flow
 from market.settings import Settings
-from market.web import auth
+from market.web import auth, homes
 from market.web.errors import problem_of
 from market.web.i18n import N_
 
@@ -109,7 +109,7 @@ async def _context(database: Database, viewer: Viewer, me: auth.SignedIn) -> dic
         given = await consents.consents_of(db, me.person_id)
         subjects = [me.person_id, *me.scopes("vendor")]
         reads = (await db.execute(_READS, {"ids": subjects, "most": READS_MAX})).all()
-        homes = await auth.homes_of(db, me)
+        own = await homes.homes_of(db, me)
     shown = [(one, consents.purpose(one.purpose, one.text_version)) for one in given]
     return {
         "me": me,
@@ -117,7 +117,7 @@ async def _context(database: Database, viewer: Viewer, me: auth.SignedIn) -> dic
         "has_pin": person.has_pin,
         "consents": shown,
         "reads": reads,
-        "homes": homes,
+        "homes": own,
     }
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from market import clock
 from market.db import Database
 from market.settings import Settings
-from market.web import auth
+from market.web import auth, homes
 
 
 class AliveView(Struct, frozen=True):
@@ -48,11 +48,11 @@ async def start_page(
             from market.demo import roles as demo_roles
 
             roles = await demo_roles.start_page_roles(db)
-        homes = await auth.homes_of(db, me) if me else []
+        own = await homes.homes_of(db, me) if me else []
     alive = await _alive(database, now)
     context = {
         "roles": roles,
-        "homes": homes,
+        "homes": own,
         "me": me,
         "alive": to_builtins(alive),
         "demo": settings.demo,

@@ -228,9 +228,11 @@ class Browser:
     def __init__(self, client: AsyncTestClient[Any], token: str) -> None:
         self._client = client
         self._token = token
+        self.locale = "vi"
 
     async def call(self, method: str, path: str, **more: Any) -> Any:
-        headers = {"cookie": f"cho_session={self._token}", **more.pop("headers", {})}
+        cookie = f"cho_session={self._token}; cho_locale={self.locale}"
+        headers = {"cookie": cookie, **more.pop("headers", {})}
         self._client.cookies.clear()
         if method != "GET":
             first = await self._client.get("/health", headers=headers)

@@ -284,6 +284,18 @@ async def test_withdrawing_a_consent_stops_what_rested_on_it(
     assert page.text.count("đã rút ngày") == 2
 
 
+async def test_the_way_to_ones_stall_speaks_the_readers_language(as_: Any) -> None:
+    vendor = as_("vendor")
+    said = {}
+
+    for locale in ("vi", "en"):
+        vendor.locale = locale
+        said[locale] = (await vendor.get("/toi", headers=HTML)).text
+
+    assert ">Sạp A12<" in said["vi"]
+    assert ">Stall A12<" in said["en"]
+
+
 async def test_nobody_withdraws_for_somebody_else(as_: Any, database: Database, world: Any) -> None:
     await give_consents(database, world.vendor_id)
     async with database.as_system() as db:
