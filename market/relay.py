@@ -76,15 +76,15 @@ class Relay:
 
     async def step(self) -> bool:
         """Do what is due now; whether more may be waiting."""
-        followed = await self.follow()
+        more = await self.follow()
         await self.tick()
         due = await outbox.what_is_due(self._database, self._now())
         reacted = due.reaction and await self.react()
         handed = await self.hand_out() if due.job else 0
-        return followed == EVENT_COUNT_MAX or reacted or handed == HAND_OUT_COUNT_MAX
+        return more or reacted or handed == HAND_OUT_COUNT_MAX
 
-    async def follow(self) -> int:
-        """Run the reactions of the next events, in order, and step past them; says how many.
+    async def follow(self) -> bool:
+        """Run the reactions of the next events, in order, and step past them; whether more may wait.
 
         One bad event never stops the others: after `TRIES_ALONE` it waits in the outbox.
         """
@@ -146,20 +146,20 @@ class Relay:
         for row_id, turn in rows:
             self._queue.enqueue(broker.message(row_id, turn))
 
-    async def _follow_together(self) -> int:
+    async def _follow_together(self) -> bool:
         async with self._database.as_system() as db:
             found = await self._next_events(db, EVENT_COUNT_MAX)
             for kind, run in groupby(map(_from_log, found), key=lambda one: one.kind):
                 await self._run(db, kind, list(run))
             if found:
                 await self._step_past(db, found[-1])
-        return len(found)
+        return len(found) == EVENT_COUNT_MAX
 
-    async def _follow_alone(self) -> int:
+    async def _follow_alone(self) -> bool:
         for _ in range(TRIES_ALONE):
             error = await self._try_one()
             if not error:
-                return 1
+                return True
         async with self._database.as_system() as db:
             found = await self._next_events(db, 1)
             if found:
@@ -170,7 +170,7 @@ class Relay:
                 )  # fmt: skip
                 await self._step_past(db, found[0])
                 log.error("an event waits aside", kind=event.kind, row=str(row), error=error)
-        return len(found)
+        return True
 
     async def _try_one(self) -> str:
         try:

@@ -17,6 +17,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from payments import events
+from payments.errors import CodeTaken
 from payments.ledger.accounts import AccountKind, AccountName
 from payments.ledger.items import Fact
 from payments.ledger.orders import Refund
@@ -49,7 +50,7 @@ async def ask_refund(db: AsyncSession, command: AskRefund, *, now: datetime) -> 
     """The refund stands and its amount is reserved. The same command again returns what stands.
 
     `command.receipt_id` names what came; see `refundable` for what is left of it.
-    Raises: NotRefundable, RefundTooLarge, RefundIdReused.
+    Raises: NotRefundable, RefundTooLarge, RefundIdReused, CodeTaken.
     """
     known = await _row(db, command.id)
     if known is not None:
@@ -66,8 +67,11 @@ async def ask_refund(db: AsyncSession, command: AskRefund, *, now: datetime) -> 
     if known is not None:
         return _same(known, command)
     target = await _target(db, command)  # as it is now that nobody else can change it
-    await _reserve(db, target, command.amount_vnd)
     road = command.road or target.road
+    code = command.code if road == "direct" else ""
+    if code and await _is_taken(db, target.owner_id, code):
+        raise CodeTaken(code)
+    await _reserve(db, target, command.amount_vnd)
     row = RefundRequestRow(
         id=command.id,
         owner_id=target.owner_id,
@@ -84,7 +88,7 @@ async def ask_refund(db: AsyncSession, command: AskRefund, *, now: datetime) -> 
         amount_vnd=command.amount_vnd,
         reason=" ".join(command.reason.split())[:REASON_LENGTH_MAX],
         asked_by=command.asked_by,
-        code=command.code if road == "direct" else "",
+        code=code,
         to_bank_bin=command.to_bank_bin,
         to_account_no=command.to_account_no,
         to_name=command.to_name,
@@ -372,6 +376,11 @@ async def _refuse(db: AsyncSession, row: RefundRequestRow, now: datetime) -> Non
 
 async def _row(db: AsyncSession, refund_id: UUID) -> RefundRequestRow | None:
     return await db.get(RefundRequestRow, refund_id, populate_existing=True)
+
+
+async def _is_taken(db: AsyncSession, owner_id: UUID, code: str) -> bool:
+    other = col(RefundRequestRow.owner_id) == owner_id, col(RefundRequestRow.code) == code
+    return (await db.exec(select(RefundRequestRow.id).where(*other))).first() is not None
 
 
 async def _locked(db: AsyncSession, refund_id: UUID) -> RefundRequestRow:

@@ -14,6 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import catalog
@@ -31,6 +32,8 @@ from payments import Answered, Refundable, RefundAnswer, RefundRequest, RefundSt
 
 SENT_AT_ONCE_MAX = 20
 """Refunds of one run; the next one goes on."""
+CODE_TRIES_MAX = 5
+"""Of a vendor's thousand refunds, a new code is one of theirs once in thousands of times."""
 
 
 @dataclass(frozen=True)
@@ -170,28 +173,35 @@ async def ask_by_receipt(
     """
     if what.road == "acquired" and what.gateway not in {"vnpay", "stripe"}:
         raise payments.NotRefundable(what.receipt_id, f"{what.gateway} has no refunds by API")
-    asked = await payments.ask_refund(
-        db,
-        payments.AskRefund(
-            id=refund_id,
-            owner_id=what.owner_id,
-            receipt_id=what.receipt_id,
-            amount_vnd=amount_vnd,
-            reason=reason,
-            asked_by=by,
-            is_held=what.is_held,
-            payment_id=what.payment_id,
-            road="cash" if what.road == "cash" else None,
-            code=payments.new_code(secrets.token_bytes(8)),
-            to_bank_bin=to.bank_bin,
-            to_account_no=to.account_no,
-            to_name=to.name,
-        ),
-        now=now,
+    command = payments.AskRefund(
+        id=refund_id,
+        owner_id=what.owner_id,
+        receipt_id=what.receipt_id,
+        amount_vnd=amount_vnd,
+        reason=reason,
+        asked_by=by,
+        is_held=what.is_held,
+        payment_id=what.payment_id,
+        road="cash" if what.road == "cash" else None,
+        to_bank_bin=to.bank_bin,
+        to_account_no=to.account_no,
+        to_name=to.name,
     )
+    asked = await _asked(db, command, now)
     if asked.road == "acquired" and asked.state is RefundState.ASKED:
         await outbox.enqueue(db, "send_refunds", {}, now=now)
     return asked
+
+
+async def _asked(db: AsyncSession, command: payments.AskRefund, now: datetime) -> RefundRequest:
+    """The refund, with a code that no other of this vendor's has: a transfer is told by it."""
+    for _try in range(CODE_TRIES_MAX):
+        code = payments.new_code(secrets.token_bytes(8))
+        with suppress(payments.CodeTaken):
+            return await payments.ask_refund(
+                db, msgspec.structs.replace(command, code=code), now=now
+            )
+    raise payments.CodeTaken(code)
 
 
 # ── What follows by itself ──────────────────────────────────────────────────────────────────────

@@ -143,6 +143,17 @@ async def test_all_refunds_of_a_sale_together_never_exceed_it(paid, ask, answer)
     assert whole.state is RefundState.ASKED
 
 
+async def test_a_code_of_another_refund_is_refused_and_nothing_is_reserved(paid, ask, db):
+    first, second = await paid(direct=True), await paid(direct=True)
+    await ask(first, 10_000, code="CHOK7M2QX")
+
+    with pytest.raises(payments.CodeTaken):
+        await ask(second, 45_000, code="CHOK7M2QX")
+    whole = await ask(second, 45_000, code="CHOM2K7QX")
+
+    assert (whole.state, whole.amount_vnd) == (RefundState.ASKED, 45_000)
+
+
 async def test_eight_who_ask_at_once_get_no_more_than_was_paid(database_url, db, paid, vendor, now):
     receipt = await paid()
     database = market_db.Database(database_url, pool_size=8)

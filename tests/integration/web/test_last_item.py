@@ -36,6 +36,8 @@ WORKERS = 8
 SEEN_IN = 200
 """In so many races, everything that can happen does."""
 ACCOUNT_NO = "9990001112223"
+pytestmark = pytest.mark.timeout(1_200)
+"""A share takes a minute on two cores that do nothing else."""
 
 
 @dataclass
