@@ -168,6 +168,13 @@ def _viewer_settings(viewer: Viewer) -> dict[str, str]:
     }
 
 
+_SESSION = {
+    "jit": "off",
+    "timezone": "UTC",
+    "idle_in_transaction_session_timeout": "120s",  # what hangs must not hold rows for ever
+}
+
+
 def _engine(url: str, role: str, pool_size: int) -> AsyncEngine:
     return create_async_engine(
         sqlalchemy_url(url, "asyncpg"),
@@ -175,5 +182,5 @@ def _engine(url: str, role: str, pool_size: int) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=10,
         hide_parameters=True,  # personal data stays out of errors and logs
-        connect_args={"server_settings": {"role": role, "jit": "off", "timezone": "UTC"}},
+        connect_args={"server_settings": {"role": role, **_SESSION}},
     )

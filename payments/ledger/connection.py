@@ -9,12 +9,14 @@ from payments.ledger.line import Line
 CONNECT_SECONDS_MAX = 10
 LEFT_ALONE_SECONDS = 5
 """How soon a server process that waits for a lane notices that nobody waits for it any more."""
+STOPPED_SECONDS_MAX = 10
+"""How long a writer may hold rows without a word: one that hangs must not hinder the others."""
 DURABLE = {
     "fsync": {"on"},
     "full_page_writes": {"on"},
     "synchronous_commit": {"on", "remote_write", "remote_apply"},
 }
-TRANSIENT = ("08", "25006", "53", "57", "58")
+TRANSIENT = ("08", "25006", "25P03", "53", "57", "58")
 """Beginnings of SQLSTATEs that say the server, not the item, is in trouble."""
 CONFLICT = {"23505", "40001", "40P01", "PL001"}
 """SQLSTATEs that say another writer, or an optimistic guess, was in the way."""
@@ -33,6 +35,7 @@ async def connect(dsn: str, role: str | None) -> Line:
     """
     options = "-c jit=off -c timezone=UTC -c plan_cache_mode=force_generic_plan"
     options += f" -c client_connection_check_interval={LEFT_ALONE_SECONDS}s"
+    options += f" -c idle_in_transaction_session_timeout={STOPPED_SECONDS_MAX}s"
     options += f" -c role={role}" if role else ""
     connection = await psycopg.AsyncConnection.connect(
         dsn,

@@ -188,6 +188,35 @@ async def test_an_answer_that_comes_late_is_still_the_answer(
     assert (await payments.audit(database_url)).problems == ()
 
 
+async def test_a_writer_that_hangs_before_its_commit_holds_rows_for_a_moment_only(
+    proxy_of, database_url, payee, now, survived
+):
+    proxy, woken = await proxy_of(database_url), asyncio.Event()
+    hanging, other = (payments.Ledger(url, "market_system") for url in (proxy.url, database_url))
+    first, second, third = (
+        payments.Confirmation("sepay", number, 45_000, now, account_no=payee.account_no)
+        for number in "123"
+    )
+    await hanging.start()
+    await other.start()
+    await hanging.settle(first, receipt_id=ids.new(), now=now)
+
+    async def hang() -> bool:
+        return await woken.wait()
+
+    proxy.fault = Fault("unsent", hang)
+    late = asyncio.ensure_future(hanging.settle(second, receipt_id=ids.new(), now=now))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        settled = await other.settle(third, receipt_id=ids.new(), now=now)
+    woken.set()
+
+    assert (settled.outcome, (await late).outcome) == ("unmatched", "unmatched")
+    for ledger in (hanging, other):
+        await ledger.close()
+    assert (await payments.audit(database_url)).problems == ()
+    survived("writer hangs")
+
+
 async def _nothing() -> None:
     return
 
