@@ -38,7 +38,7 @@ def test_the_catalogue_holds_no_place_of_this_machine():
     text = (i18n.LOCALES / "en.po").read_text("utf-8")
 
     assert "/work" not in text
-    assert "/home" not in text
+    assert "/home/" not in text
 
 
 def test_a_template_speaks_the_language_of_the_cookie():
