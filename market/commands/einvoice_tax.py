@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from market.commands import amounts
@@ -12,6 +13,7 @@ from market.commands.languages import Translate, translator
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from einvoice.filings import Filing
     from einvoice.household import HouseholdTax
 
 ABOUT = "VAT and income tax of a household business for a year"
@@ -31,14 +33,17 @@ def add_arguments(tax: argparse.ArgumentParser) -> None:
     tax.add_argument("--method", choices=("percentage", "profit", "both"), default="both",
                      help="of income tax (both, where --costs is given)")  # fmt: skip
     tax.add_argument("--costs", metavar="VND", help="deductible costs, for the profit method")
+    tax.add_argument("--quarters", metavar="VND,VND,VND,VND",
+                     help="the revenue of each quarter: tells what is to be filed and until when")  # fmt: skip
+    tax.add_argument("--started-on", type=date.fromisoformat, metavar="YYYY-MM-DD",
+                     help="the first day of business, where that was this year; with --quarters")  # fmt: skip
     tax.add_argument("--known-on", metavar="YYYY-MM-DD", help="by the law as known on that day")
 
 
 def run(options: argparse.Namespace) -> int:
     """The tax of a year by each method asked for. Raises: AmountMisread, EInvoiceError."""
-    from datetime import date
-
     from einvoice import household, mirror
+    from einvoice.filings import filings
 
     revenues = _revenues(options)
     try:
@@ -57,11 +62,17 @@ def run(options: argparse.Namespace) -> int:
         for method in methods
     ]  # fmt: skip
     changes = mirror.as_known(options.year, revenues) if known_on is None else []
+    papers = [] if options.quarters is None else filings(
+        options.year, _quarters(options.quarters, revenues), method=methods[-1],
+        started_on=options.started_on,
+    )  # fmt: skip
     if options.json:
         known = [{"known_on": str(day), "threshold_vnd": one.threshold_vnd,
                   "total_vnd": one.total_vnd} for day, one in changes]  # fmt: skip
         by_method = [_plain_tax(one) for one in found]
-        _say_json({"year": options.year, "methods": by_method, "as_known": known})
+        to_file = [_plain_filing(one) for one in papers]
+        _say_json({"year": options.year, "methods": by_method, "as_known": known,
+                   "filings": to_file})  # fmt: skip
     else:
         _ = translator(options.lang)
         for one in found:
@@ -69,8 +80,18 @@ def run(options: argparse.Namespace) -> int:
         for day, one in changes if len(changes) > 1 else []:
             text = _("Theo luật biết từ {day:%d/%m/%Y}: ngưỡng {threshold}, thuế {total}")
             say(text.format(day=day, threshold=dots(one.threshold_vnd), total=dots(one.total_vnd)))
+        for one in papers:
+            _show_filing(one, _)
         say(_("Không thay cho kê khai thuế."))
     return DONE
+
+
+def _quarters(text: str, revenues: list[Any]) -> list[int]:
+    found = [amounts.vnd(one) for one in text.split(",")]
+    total = sum(one.amount_vnd for one in revenues)
+    if len(found) != 4 or min(found) < 0 or sum(found) != total:
+        raise AmountMisread(f"--quarters are four amounts that come to --revenue, {dots(total)}")
+    return found
 
 
 def _revenues(options: argparse.Namespace) -> list[Any]:
@@ -138,6 +159,24 @@ def _plain_tax(tax: "HouseholdTax") -> dict[str, Any]:
             for part in tax.parts
         ],
     }
+
+
+def _plain_filing(filing: "Filing") -> dict[str, str]:
+    return {
+        "form": filing.form,
+        "period": filing.period,
+        "due_on": str(filing.due_on),
+        "ends_on": str(filing.ends_on),
+        "source": filing.source,
+    }
+
+
+def _show_filing(filing: "Filing", _: Translate) -> None:
+    text = _("Phải nộp {form}, kỳ {period}, chậm nhất {due:%d/%m/%Y}")
+    line = text.format(form=filing.form, period=filing.period, due=filing.due_on)
+    if filing.ends_on != filing.due_on:
+        line += " " + _("(ngày nghỉ; hạn cuối {end:%d/%m/%Y})").format(end=filing.ends_on)
+    say(f"{line}. {filing.source}")
 
 
 def _say_json(content: Any) -> None:

@@ -20,7 +20,7 @@ from market import clock, ids
 from market.db import Database, Viewer
 from market.errors import NotFound
 from market.flows import books as book_flow
-from market.flows import day_check, tax
+from market.flows import day_check, tax, till_numbers
 from market.web import auth
 from market.web.i18n import N_
 from market.web.tax import own_stall
@@ -209,11 +209,13 @@ async def day_page(
         stall, vendor_id = await own_stall(db, stall_id, me)
         check = await day_check.check(db, vendor_id, day, now=now)
         waiting = await suspense.waiting(db, vendor_id)
+        passed = await till_numbers.passed(db, vendor_id, *clock.day_bounds(day))
     rows = [one for one in check.items if one.finding is not Finding.RIGHT]
     context = {
         "stall": stall,
         "check": check,
         "waiting": waiting,
+        "passed": passed,
         "day": day,
         "before": day - timedelta(days=1),
         "after": day + timedelta(days=1) if day < today else None,

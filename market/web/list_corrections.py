@@ -193,6 +193,11 @@ async def take_list(
         listed = await einvoice.list_of(db, correction_id)
     if listed is None or kind not in MEDIA:
         raise NotFound("list", correction_id)
+    return list_file(listed, kind)
+
+
+def list_file(listed: einvoice.CorrectionList, kind: str) -> Response[bytes]:
+    """The list 01/BK-ĐCTT to keep, as one of `MEDIA`."""
     sheet = einvoice.sheet_of_list(listed)
     content = books.pdf_of(sheet) if kind == "pdf" else books.xlsx_of(sheet)
     headers = {"content-disposition": f'attachment; filename="{listed.number}.{kind}"'}

@@ -16,10 +16,12 @@ import einvoice
 from einvoice import BuyerKind, Verdict
 from market import clock, corrections, ids
 from market.db import Database
+from market.errors import NotFound
 from market.flows import invoice as invoice_flow
 from market.flows import till_slips
 from market.settings import Settings
 from market.web.errors import problem_of
+from market.web.list_corrections import MEDIA, list_file
 
 CODE_LENGTH_MAX = 40
 NAMEABLE, NAMED, CORRECTED, REFUSED, TOO_LATE = "nameable", "named", "corrected", "refused", "late"
@@ -99,6 +101,21 @@ async def lookup_pdf(
     return _file(page, "application/pdf", f"{issued.lookup_code}.pdf")
 
 
+@get("/hd/{code:str}/bang-ke/{kind:str}", include_in_schema=False)
+async def lookup_list(
+    code: FromPath[str], kind: FromPath[str], database: NamedDependency[Database]
+) -> Response[bytes] | Template:
+    """The list 01/BK-ĐCTT of an invoice that sets several of one buyer right, as PDF or XLSX."""
+    issued = await _found(database, code)
+    if issued is None:
+        return _unknown(code)
+    async with database.as_system() as db:
+        listed = await einvoice.list_of(db, issued.id)
+    if listed is None or kind not in MEDIA:
+        raise NotFound("list", issued.lookup_code)
+    return list_file(listed, kind)
+
+
 @post("/hd/{code:str}/ten", include_in_schema=False, status_code=303)
 async def name_buyer(
     code: FromPath[str],
@@ -146,6 +163,7 @@ async def _page(
     context = {
         "issued": issued,
         "invoice": issued.invoice,
+        "has_list": bool(issued.invoice.related and issued.invoice.related.listed_on),
         "seal": seal_of(issued, now),
         "naming": naming(issued, now),
         "successors": [one for one in successors if one.state != "rejected"],
@@ -193,4 +211,4 @@ def _file(content: bytes, media_type: str, name: str) -> Response[bytes]:
     return Response(content, media_type=media_type, headers=headers)
 
 
-routers = [search_page, lookup_page, lookup_xml, lookup_pdf, name_buyer]
+routers = [search_page, lookup_page, lookup_xml, lookup_pdf, lookup_list, name_buyer]

@@ -123,6 +123,25 @@ async def test_the_list_is_taken_away_as_pdf_and_as_xlsx(invoiced, as_, world):
     assert other.status_code in {403, 404}
 
 
+async def test_who_holds_the_code_of_the_one_invoice_gets_its_list(
+    invoiced, as_, world, client, invoice
+):
+    found = await invoiced()
+    done = await _by_api(as_, world, found, kind="name", goods="Bún", name="Bún bò")
+    new, old = await invoice(UUID(done["new_invoice_id"])), await invoice(found[0])
+    here = f"/hd/{new.lookup_code}"
+
+    page = await client.get(here)
+    listed = await client.get(f"{here}/bang-ke/pdf")
+    elsewhere = await client.get(f"/hd/{old.lookup_code}")
+    none = await client.get(f"/hd/{old.lookup_code}/bang-ke/pdf")
+
+    assert f"{here}/bang-ke/pdf" in page.text
+    assert listed.content.startswith(b"%PDF")
+    assert "/bang-ke/" not in elsewhere.text
+    assert none.status_code == 404
+
+
 async def test_a_rebate_of_the_month_is_one_adjustment_shared_out(invoiced, as_, world, invoice):
     found = await invoiced(count=3)
 

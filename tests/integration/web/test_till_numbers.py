@@ -161,9 +161,13 @@ async def test_a_number_whose_sale_was_refused_blocks_none_and_is_never_used_aga
     page = await as_("vendor").get(
         f"/ban-hang/{world.stall_id}/hoa-don", headers={"accept": "text/html"}
     )
-    assert "Số bị bỏ" in page.text
-    assert f"2{refused['symbol']} 2" in page.text
-    assert "Khách đã thấy số này." in page.text
+    checked = await as_("vendor").get(
+        f"/ban-hang/{world.stall_id}/doi-chieu", headers={"accept": "text/html"}
+    )
+    for shown in (page, checked):
+        assert "Số bị bỏ" in shown.text
+        assert f"2{refused['symbol']} 2" in shown.text
+        assert "Khách đã thấy số này." in shown.text
 
 
 async def test_a_number_the_buyer_never_saw_is_passed_over_too_and_said_so(till, database):

@@ -323,6 +323,24 @@ def test_tax_says_what_each_change_of_the_law_made_of_the_year(capsys):
     ]  # fmt: skip
 
 
+def test_tax_says_what_is_to_be_filed_and_until_when(told):
+    """Decree 68/2026, Art. 9-10: over one billion in the third quarter, returns from that on."""
+    quarters = "400000000,400000000,300000000,100000000"
+    year = ("tax", "--revenue", "goods=1200000000", "--quarters", quarters)
+
+    _, said, _ = told(*year)
+    _, as_json, _ = told(*year, "--json")
+    wrong, _, complaint = told("tax", "--revenue", "goods=1200000000", "--quarters", "1,2,3,4")
+
+    found = [(one["form"], one["period"], one["due_on"]) for one in json.loads(as_json)["filings"]]
+    assert found == [
+        ("01/CNKD", "3/2026", "2026-10-31"), ("01/CNKD", "4/2026", "2027-01-31"),
+    ]  # fmt: skip
+    assert "Phải nộp 01/CNKD, kỳ 3/2026, chậm nhất 31/10/2026" in said
+    assert wrong == 2
+    assert "1.200.000.000" in complaint
+
+
 def test_a_file_without_a_certificate_is_named_in_one_line(told, stall, tmp_path):
     wrong = tmp_path / "ca.pem"
     wrong.write_bytes(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
