@@ -80,8 +80,8 @@ def run(options: argparse.Namespace) -> int:
         for day, one in changes if len(changes) > 1 else []:
             text = _("Theo luật biết từ {day:%d/%m/%Y}: ngưỡng {threshold}, thuế {total}")
             say(text.format(day=day, threshold=dots(one.threshold_vnd), total=dots(one.total_vnd)))
-        for one in papers:
-            _show_filing(one, _)
+        for paper in papers:
+            _show_filing(paper, _)
         say(_("Không thay cho kê khai thuế."))
     return DONE
 
