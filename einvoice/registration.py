@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -40,6 +41,8 @@ class RegistrationState:
     forms: frozenset[Form]
     reasons: tuple[envelope.Reason, ...]
     changed_at: datetime
+    accepted_at: datetime | None = None
+    """When it first was: invoices are due from then on."""
 
 
 async def register(
@@ -110,6 +113,7 @@ async def registration_of(db: AsyncSession, tax_id: str) -> RegistrationState | 
         forms=frozenset(map(Form, row.forms)),
         reasons=tuple(envelope.Reason(**one) for one in row.reasons),
         changed_at=row.changed_at,
+        accepted_at=row.accepted_at,
     )
 
 
@@ -152,6 +156,7 @@ async def record_finding(
         row.reasons = [asdict(one) for one in finding.reasons]
         if finding.accepted:
             row.state, row.code_prefix = "accepted", finding.code_prefix or row.code_prefix
+            row.accepted_at = row.accepted_at or now
             row.forms = sorted(one.value for one in forms_in(message.body))
         elif not is_change:
             row.state, row.code_prefix = "refused", ""
@@ -186,13 +191,15 @@ async def _upsert(
         "reasons": [],
         "message_id": message_id,
         "changed_at": now,
+        "accepted_at": now if state == "accepted" else None,
     }
+    kept = func.coalesce(col(RegistrationRow.accepted_at), values["accepted_at"])
     statement = (
         insert(RegistrationRow)
         .values(tax_id=tax_id, owner_id=owner_id, **values)
         .on_conflict_do_update(
             index_elements=["tax_id"],
-            set_=values,
+            set_=values | {"accepted_at": kept},
             where=col(RegistrationRow.owner_id) == owner_id,
         )
         .returning(col(RegistrationRow.tax_id))

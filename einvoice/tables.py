@@ -53,6 +53,8 @@ class RegistrationRow(Base, table=True):
     code_prefix: str = Field(default="", sa_type=Text)
     forms: list[str] = Field(default_factory=list, sa_type=JSONB)
     """HTHDon: the forms of invoice it is for, by tag."""
+    accepted_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    """When it first was; a change of it moves nothing here."""
     reasons: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB)
     message_id: UUID | None = None
     changed_at: datetime = Field(sa_type=INSTANT)

@@ -61,6 +61,8 @@ class Sold:
     is_paid: bool
     payment_state: str = ""
     """Of a sale that is not cash: open, settled, expired or cancelled."""
+    is_before_duty: bool = False
+    """Sold before its seller had to issue invoices: none is due."""
     returned_vnd: int = 0
 
 
@@ -163,7 +165,8 @@ def _finding(
         return Finding.NO_SALE if invoices or money_is_here else Finding.NOT_REQUIRED
     kept = _in_force(invoices)
     if not kept:
-        if sold.returned_vnd >= sold.amount_vnd or not is_required:
+        is_due = is_required and not sold.is_before_duty
+        if sold.returned_vnd >= sold.amount_vnd or not is_due:
             return Finding.NO_MONEY if not money_is_here else Finding.NOT_REQUIRED
         return Finding.NO_INVOICE
     if any(one.state == "rejected" for one in kept):

@@ -63,7 +63,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         vendors = [_plain(vendor_id, name, check) for vendor_id, name, check in found]
         say_json({"day": str(day), "trouble_count": trouble, "vendors": vendors})
     else:
-        _show(day, found, trouble, translator(options.lang))
+        _show(day, found, trouble, options.lang)
     return FAILED if trouble else DONE
 
 
@@ -139,9 +139,11 @@ def _words(_: Translate) -> dict[str, str]:
     }
 
 
-def _show(day: date, found: "list[tuple[UUID, str, DayCheck]]", trouble: int, _: Translate) -> None:
+def _show(day: date, found: "list[tuple[UUID, str, DayCheck]]", trouble: int, lang: str) -> None:
+    from einvoice import instruments
     from einvoice.books import findings_by_count
 
+    _ = translator(lang)
     words = _words(_)
     for _id, name, check in [one for one in found if one[2].trouble_count][:SHOWN_MAX]:
         say(f"{name}:")
@@ -158,7 +160,7 @@ def _show(day: date, found: "list[tuple[UUID, str, DayCheck]]", trouble: int, _:
         for fine in filter(None, (check.fine_missing, check.fine_wrong_day)):
             text = _("có thể bị phạt {least} đến {most} ({source})")
             say("  " + text.format(
-                least=dots(fine.vnd_min), most=dots(fine.vnd_max), source=fine.source
+                least=dots(fine.vnd_min), most=dots(fine.vnd_max), source=instruments.spelled(fine.source, lang)
             ))  # fmt: skip
     hidden = sum(bool(one[2].trouble_count) for one in found) - SHOWN_MAX
     if hidden > 0:

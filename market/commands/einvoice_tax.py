@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
             text = _("Theo luật biết từ {day:%d/%m/%Y}: ngưỡng {threshold}, thuế {total}")
             say(text.format(day=day, threshold=dots(one.threshold_vnd), total=dots(one.total_vnd)))
         for paper in papers:
-            _show_filing(paper, _)
+            _show_filing(paper, options.lang)
         say(_("Không thay cho kê khai thuế."))
     return DONE
 
@@ -171,12 +171,15 @@ def _plain_filing(filing: "Filing") -> dict[str, str]:
     }
 
 
-def _show_filing(filing: "Filing", _: Translate) -> None:
+def _show_filing(filing: "Filing", lang: str) -> None:
+    from einvoice import instruments
+
+    _ = translator(lang)
     text = _("Phải nộp {form}, kỳ {period}, chậm nhất {due:%d/%m/%Y}")
     line = text.format(form=filing.form, period=filing.period, due=filing.due_on)
     if filing.ends_on != filing.due_on:
         line += " " + _("(ngày nghỉ; hạn cuối {end:%d/%m/%Y})").format(end=filing.ends_on)
-    say(f"{line}. {filing.source}")
+    say(f"{line}. {instruments.spelled(filing.source, lang)}")
 
 
 def _say_json(content: Any) -> None:

@@ -9,9 +9,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import einvoice
 import payments
-from einvoice import books, meter
+from einvoice import books
+from einvoice.deadlines import working_day_from
 from einvoice.household import YEAR_MIN
-from einvoice.meter import LimitKind
 from market import clock
 from market.errors import NotFound
 from market.flows import tax
@@ -28,7 +28,8 @@ async def check(db: AsyncSession, vendor_id: UUID, day: date, *, now: datetime) 
     if day < DAY_MIN:
         raise NotFound("day", str(day))
     year = await tax.tax_year(db, vendor_id, day)
-    sales = await _sold(db, vendor_id, day, now)
+    since = await due_since(db, vendor_id, year)
+    sales = await _sold(db, vendor_id, day, now, since)
     marks = await books.invoice_marks(db, vendor_id, [one.id for one in sales])
     known = {one.id for one in marks}
     issued = await books.invoices_issued_on(db, vendor_id, day)
@@ -38,28 +39,38 @@ async def check(db: AsyncSession, vendor_id: UUID, day: date, *, now: datetime) 
         day,
         sales,
         [*marks, *strays],
-        is_required=await is_required(db, year),
+        is_required=since is not None and since < clock.day_bounds(day)[1],
         now=now,
     )
 
 
-async def is_required(db: AsyncSession, year: tax.TaxYear) -> bool:
-    """Whether every sale needs an invoice: registered, or above the free limit of the year.
+async def due_since(db: AsyncSession, vendor_id: UUID, year: tax.TaxYear) -> datetime | None:
+    """From when on every sale needs an invoice: registered, or past the last day to register.
 
-    Source: Decree 254/2026, Art. 6.1.d; Decree 141/2026, Art. 1.2.
+    Who passes the free limit has thirty days after the quarter for it; who passed it late in the year
+    before, until January. Source: Decree 254/2026, Art. 6.1.d; Decree 141/2026, Art. 1.2.
     """
-    if await is_registered(db, year):
-        return True
-    told: meter.Meter = tax.meter_of(year)
-    return told.limit(LimitKind.FREE).passed_on is not None
+    found = await _registration(db, year)
+    since = [found.accepted_at] if found and found.accepted_at else []
+    years = [year]
+    if year.year > YEAR_MIN:
+        years.append(await tax.tax_year(db, vendor_id, date(year.year - 1, 12, 31)))
+    for one in years:
+        register_by = tax.meter_of(one).register_by
+        since += [clock.day_bounds(working_day_from(register_by))[1]] if register_by else []
+    return min(since, default=None)
 
 
 async def is_registered(db: AsyncSession, year: tax.TaxYear) -> bool:
     """Whether the authority accepted the vendor's registration for e-invoices."""
-    if not year.vendor.tax_id:
-        return False
-    found = await einvoice.registration_of(db, year.vendor.tax_id)
+    found = await _registration(db, year)
     return found is not None and found.state == "accepted"
+
+
+async def _registration(db: AsyncSession, year: tax.TaxYear) -> einvoice.RegistrationState | None:
+    if not year.vendor.tax_id:
+        return None
+    return await einvoice.registration_of(db, year.vendor.tax_id)
 
 
 async def vendors_of(db: AsyncSession, day: date) -> list[tuple[UUID, str]]:
@@ -69,7 +80,9 @@ async def vendors_of(db: AsyncSession, day: date) -> list[tuple[UUID, str]]:
     return [(row.id, row.name) for row in rows.all()]
 
 
-async def _sold(db: AsyncSession, vendor_id: UUID, day: date, now: datetime) -> list[books.Sold]:
+async def _sold(
+    db: AsyncSession, vendor_id: UUID, day: date, now: datetime, due_since: datetime | None
+) -> list[books.Sold]:
     start, end = clock.day_bounds(day)
     rows = (await db.execute(_SALES, {"vendor_id": vendor_id, "start": start, "end": end})).all()
     states = await payments.payment_states(db, [row.payment_id for row in rows if row.payment_id])
@@ -86,6 +99,7 @@ async def _sold(db: AsyncSession, vendor_id: UUID, day: date, now: datetime) -> 
             is_paid=row.state == "paid",
             payment_state=states.get(row.payment_id, "") if row.payment_id else "settled",
             returned_vnd=returned.get(row.payment_id or row.id, 0),
+            is_before_duty=due_since is None or (row.paid_at or row.sold_at) < due_since,
         )
         for row in rows
         if row.state == "paid" or row.invoice_id or states.get(row.payment_id) == "settled"

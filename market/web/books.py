@@ -13,7 +13,7 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body, FromPath, QueryParameter
 from litestar.response import Redirect, Template
 
-from einvoice import books
+from einvoice import books, instruments
 from einvoice.books import Book, EntryKind, Finding, Form
 from einvoice.errors import BookEntryInvalid
 from market import clock, ids
@@ -216,6 +216,7 @@ async def day_page(
         "check": check,
         "waiting": waiting,
         "passed": passed,
+        "spelled": instruments.spelled,
         "day": day,
         "before": day - timedelta(days=1),
         "after": day + timedelta(days=1) if day < today else None,

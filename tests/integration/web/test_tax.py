@@ -9,7 +9,9 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import text
 
 import einvoice
+from einvoice import books
 from market import clock, ids
+from market.flows import day_check, tax
 from market.tables import MembershipRow, SaleRow, VendorRow
 
 
@@ -149,13 +151,65 @@ async def test_nobody_but_the_owner_sees_them(sold, as_, world, path, who):
     assert answer.status_code in {403, 404}
 
 
+async def _register(database, world, now: datetime) -> None:
+    async with database.as_system() as db:
+        await einvoice.record_registration(
+            db, world.vendor_id, "038190000123", "Hộ kinh doanh vendor", "A1B2C", now=now
+        )
+
+
+async def test_what_was_sold_before_the_registration_needed_no_invoice(
+    sold, as_, world, database, open_sale, follow
+):
+    """Decree 254/2026, Art. 6.1.d: nobody under one billion has to, but who registered."""
+    await _register(database, world, clock.now())
+    before = await page(as_, world, "doi-chieu")
+    await open_sale(amount_vnd=30_000, method="cash")
+    await follow()
+    await _register(database, world, clock.now())  # the form was changed since: nothing moves
+
+    after = await page(as_, world, "doi-chieu")
+
+    assert "Không có chỗ nào phải sửa" in before
+    assert "Không cần hóa đơn" in before
+    assert "1 chỗ cần xem" in after
+
+
+@pytest.mark.parametrize(
+    ("passed_on", "due_on"),
+    [
+        (None, None),
+        (date(2026, 8, 2), date(2026, 10, 31)),
+        (date(2026, 11, 2), date(2027, 2, 2)),  # 30 January is a Saturday
+    ],
+)
+async def test_who_passed_the_limit_has_thirty_days_after_the_quarter(
+    world, database, monkeypatch, passed_on, due_on
+):
+    """Decree 141/2026, Art. 1.2.c; in January the limit of the year before still counts."""
+
+    def of(year: int) -> tax.TaxYear:
+        sold = [tax.SoldDay(passed_on, world.stall_id, True, 1, 1_000_000_001)] if passed_on else []
+        vendor = books.Household(name="Hộ Ví Dụ", tax_id="038190000123", address="")
+        return tax.TaxYear(
+            year=year, until=date(year, 12, 31), vendor=vendor, stalls={}, sold=sold, returned=[],
+            entries=[],
+        )  # fmt: skip
+
+    async def before(*_):
+        return of(2026)
+
+    monkeypatch.setattr(tax, "tax_year", before)
+    async with database.as_system() as db:
+        found = [await day_check.due_since(db, world.vendor_id, of(year)) for year in (2026, 2027)]
+
+    assert [one and clock.local_day(one) for one in found] == [due_on] * 2
+
+
 async def test_the_evening_s_check_names_the_missing_invoices_and_their_fine(
     sold, as_, world, database
 ):
-    async with database.as_system() as db:
-        await einvoice.record_registration(
-            db, world.vendor_id, "038190000123", "Hộ kinh doanh vendor", "A1B2C", now=clock.now()
-        )
+    await _register(database, world, clock.now() - timedelta(hours=1))
 
     shown = await page(as_, world, "doi-chieu")
 
