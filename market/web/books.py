@@ -60,7 +60,7 @@ FINDINGS: Mapping[Finding, tuple[str, str, str]] = {
     Finding.LATE: ("brick", N_("Quá hạn gửi cơ quan thuế"), N_("Chợ 4.0 vẫn đang gửi lại; giữ máy có mạng.")),
     Finding.SENT_LATE: ("honey", N_("Đã nhận, nhưng gửi muộn"), N_("Không phải làm gì thêm.")),
     Finding.WAITING: ("river", N_("Đang chờ cơ quan thuế"), N_("Còn trong hạn, không phải làm gì.")),
-    Finding.NOT_REQUIRED: ("stone", N_("Không cần hóa đơn"), N_("Chưa đến mức phải lập hóa đơn.")),
+    Finding.NOT_REQUIRED: ("stone", N_("Không cần hóa đơn"), N_("Lúc bán chưa phải lập hóa đơn, hoặc tiền đã hoàn hết.")),
     Finding.RIGHT: ("leaf", N_("Khớp cả bốn"), ""),
 }  # fmt: skip
 """Colour, words, what to do."""
