@@ -172,7 +172,7 @@ def _finding(
     if any(one.state == "rejected" for one in kept):
         return Finding.REJECTED
     first = next((one for one in invoices if one.kind == "original"), kept[0])
-    if first.issued_on != sold.on:
+    if first.issued_on != sold.on and not sold.is_before_duty:
         return Finding.WRONG_DAY
     invoiced_vnd = sum(one.payable_vnd for one in kept)
     if invoiced_vnd != sold.amount_vnd - sold.returned_vnd:

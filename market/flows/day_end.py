@@ -5,12 +5,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from market import clock
 from market.errors import InvoiceNotPossible
 from market.flows import invoice, invoice_issuing
 from market.flows.context import Context
+from market.tables import StallRow, VendorRow
 
 CLOSES_AT = time(21)
 """From then on the day's sales are invoiced; those that come later with the next run."""
@@ -19,11 +21,14 @@ LOOKED_BACK = timedelta(days=3)
 AT_ONCE_MAX = 500
 """Invoices of one run; the next one goes on."""
 
-_WISH = text("SELECT DISTINCT vendor_id FROM market.stall WHERE invoice_mode = 'day_end'")
+_WISH = select(VendorRow).where(
+    col(VendorRow.id).in_(select(StallRow.vendor_id).where(StallRow.invoice_mode == "day_end"))
+)
 _UNINVOICED = text("""
-SELECT s.id FROM market.stall t JOIN market.sale s ON s.stall_id = t.id
-WHERE t.invoice_mode = 'day_end' AND s.vendor_id = ANY(:vendors)
-  AND s.state = 'paid' AND s.invoice_id IS NULL AND s.sold_at >= :since AND s.sold_at < :until
+SELECT s.id FROM unnest(CAST(:vendors AS uuid[]), CAST(:sinces AS timestamptz[])) AS w (id, since)
+JOIN market.sale s ON s.vendor_id = w.id JOIN market.stall t ON t.id = s.stall_id
+WHERE t.invoice_mode = 'day_end'
+  AND s.state = 'paid' AND s.invoice_id IS NULL AND s.sold_at >= w.since AND s.sold_at < :until
 ORDER BY s.paid_at, s.id LIMIT :most
 """)
 
@@ -48,10 +53,17 @@ async def invoice_day_end(context: Context, _: dict[str, Any]) -> None:
 
 
 async def _uninvoiced(db: AsyncSession, until: datetime) -> list[UUID]:
-    wish = (await db.execute(_WISH)).scalars().all()
-    vendors = [one for one in wish if await invoice.is_possible(db, one, "day_end")]
-    given = {"since": until - LOOKED_BACK, "until": until, "most": AT_ONCE_MAX}
-    return list((await db.execute(_UNINVOICED, {**given, "vendors": vendors})).scalars())
+    since: dict[UUID, datetime] = {}
+    for vendor in (await db.exec(_WISH)).all():
+        if await invoice.is_possible(db, vendor.id, "day_end"):
+            registered = await invoice_issuing.registered_since(db, vendor)
+            earliest = until - LOOKED_BACK
+            if registered is not None:
+                earliest = max(earliest, clock.day_bounds(registered)[0])
+            since[vendor.id] = earliest
+    given = {"vendors": list(since), "sinces": list(since.values())}
+    rows = await db.execute(_UNINVOICED, {**given, "until": until, "most": AT_ONCE_MAX})
+    return list(rows.scalars())
 
 
 # ── By hand, before the day is over ─────────────────────────────────────────────────────────────

@@ -45,8 +45,9 @@ async def issue_for_sale(
     if await numbered_by_tills(db, [sale_id]):
         raise InvoiceNumberWaits(sale_id)
     by = await issuer_of(db, facts.vendor, clock.local_day(facts.sale.paid_at or now))
+    since = None if by else await registered_since(db, facts.vendor)
     try:
-        issued = await einvoice.issue(db, _command(facts, by, now), now=now)
+        issued = await einvoice.issue(db, _command(facts, by, since, now), now=now)
     except AlreadyInvoiced:
         found = await einvoice.invoice_of_subject(db, facts.vendor.id, sale_id)
         assert found is not None
@@ -79,12 +80,17 @@ async def issue_for_sales(
         if not isinstance(one, Facts | InvoiceNotPossible | NotFound)
     ]
     by: dict[tuple[UUID, date], einvoice.Delegation | None] = {}
+    since: dict[UUID, date | None] = {}
     commands = []
     for one in ready:
         day = clock.local_day(one.sale.paid_at or now)
         if (one.vendor.id, day) not in by:
             by[one.vendor.id, day] = await issuer_of(db, one.vendor, day)
-        commands.append(_command(one, by[one.vendor.id, day], now))
+            since[one.vendor.id] = await registered_since(db, one.vendor)
+        delegation = by[one.vendor.id, day]
+        commands.append(
+            _command(one, delegation, None if delegation else since[one.vendor.id], now)
+        )
     told: list[live.Telling] = []
     outcomes = await einvoice.issue_all(db, commands, now=now) if commands else []
     for one, outcome in zip(ready, outcomes, strict=True):
@@ -111,7 +117,7 @@ async def issue_numbered(
     own = einvoice.OwnNumber(given.till_id, given.number, int(given.code[-11:]))
     day, letters = clock.local_day(given.numbered_at), given.symbol[-2:]
     by = await issuer_of(db, facts.vendor, day, letters)
-    command = _command(facts, by, now)
+    command = _command(facts, by, None, now)
     command = replace(
         command,
         issued_at=given.numbered_at,
@@ -197,6 +203,36 @@ async def is_accepted(db: AsyncSession, tax_id: str) -> bool:
     return registration is not None and registration.state == "accepted"
 
 
+async def registered_since(db: AsyncSession, vendor: VendorRow) -> date | None:
+    """The day from which on the vendor issues invoices itself."""
+    registration = await einvoice.registration_of(db, vendor.tax_id)
+    return (
+        clock.local_day(registration.accepted_at)
+        if registration and registration.accepted_at
+        else None
+    )
+
+
+async def sold_since_registered(
+    db: AsyncSession, sales: Sequence[SaleRow], *, now: datetime
+) -> list[SaleRow]:
+    """Without those of a day before their seller was registered: nobody owes an invoice for them.
+
+    Source: Decree 254/2026, Art. 6.1.d.
+    """
+    today = clock.local_day(now)
+    kept = []
+    for one in sales:
+        day = clock.local_day(one.paid_at or now)
+        if day < today:  # as a rule a sale is paid today
+            vendor = await db.get(VendorRow, one.vendor_id)
+            since = await registered_since(db, vendor) if vendor else None
+            if since is not None and day < since:
+                continue
+        kept.append(one)
+    return kept
+
+
 async def issuer_of(
     db: AsyncSession, vendor: VendorRow, on: date, letters: str = ""
 ) -> einvoice.Delegation | None:
@@ -214,14 +250,19 @@ async def issuer_of(
     return None
 
 
-def _command(facts: Facts, by: einvoice.Delegation | None, now: datetime) -> einvoice.IssueInvoice:
+def _command(
+    facts: Facts, by: einvoice.Delegation | None, since: date | None, now: datetime
+) -> einvoice.IssueInvoice:
+    """Dated when it was paid; written now where that was before the vendor could issue any."""
+    paid_at = facts.sale.paid_at or now
+    is_early = since is not None and clock.local_day(paid_at) < since
     return einvoice.IssueInvoice(
         id=facts.sale.id,
         owner_id=facts.vendor.id,
         subject_id=facts.sale.id,
         seller=facts.seller,
         lines=facts.lines,
-        issued_at=facts.sale.paid_at or now,
+        issued_at=now if is_early else paid_at,
         lookup_code=einvoice.lookup_code(secrets.token_bytes(10)),
         payment_form=CASH if facts.sale.method == "cash" else TRANSFER,
         delegate=by.delegate if by else None,

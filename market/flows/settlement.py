@@ -220,5 +220,6 @@ async def _invoice_as_wished(db: AsyncSession, rows: Sequence[SaleRow], now: dat
         )
     )
     wishing = set(found.all())
-    wished = [row.id for row in waiting if row.stall_id in wishing]
-    await invoice_issuing.wish(db, wished, now=now)
+    wished = [row for row in waiting if row.stall_id in wishing]
+    due = await invoice_issuing.sold_since_registered(db, wished, now=now)
+    await invoice_issuing.wish(db, [row.id for row in due], now=now)

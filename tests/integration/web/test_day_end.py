@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 import einvoice
 from market import ids
-from market.flows import JOBS, PERIODIC, Context, day_end
+from market.flows import JOBS, PERIODIC, Context, day_end, invoice_issuing, settlement
 from market.settings import Settings
 from market.tables import SaleRow, StallRow
 
@@ -92,6 +92,32 @@ async def test_what_was_missed_over_night_is_dated_the_day_it_was_paid(sold, run
     await run(NINE + timedelta(hours=12))
 
     assert await days() == ["23/11"]
+
+
+@pytest.mark.parametrize("mode", ["day_end", "each_sale"])
+async def test_what_was_sold_before_the_registration_is_invoiced_by_hand_only_and_dated_then(
+    sold, run, days, database, mode
+):
+    """Decree 254/2026, Art. 6.1.d: no invoice was due; none is dated before its seller could."""
+    early = await sold(NOON - timedelta(days=1))
+    same_day = await sold(NOON - timedelta(hours=1))
+    async with database.as_system() as db:
+        await db.execute(text("UPDATE market.stall SET invoice_mode = :mode"), {"mode": mode})
+
+    await run(NINE)
+    async with database.as_system() as db:
+        for sale_id in (early, same_day):
+            await settlement.invoice_if_wished(db, await db.get(SaleRow, sale_id), NINE)
+        wished = await db.scalar(
+            text("SELECT arguments FROM market.outbox WHERE job = 'issue_invoices'")
+        )
+    by_itself = await days()
+    async with database.as_system() as db:
+        await invoice_issuing.issue_for_sale(db, early, now=NINE)
+
+    assert by_itself == (["23/11"] if mode == "day_end" else [])
+    assert wished == ({"sale_ids": [str(same_day)]} if mode == "each_sale" else None)
+    assert await days() == [*by_itself, "23/11"]
 
 
 async def test_another_wish_and_an_unregistered_vendor_are_left_alone(
