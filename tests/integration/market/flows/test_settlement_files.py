@@ -114,7 +114,7 @@ async def test_a_simulated_acquirer_that_does_not_answer_stops_nothing(
 ) -> None:
     settings = Settings(
         database_url=database.url, data=context.settings.data, simulated=True,
-        vnpay_url="http://127.0.0.1:9",
+        vnpay_url="http://127.0.0.1:9", stripe_url="http://127.0.0.1:9",
     )  # fmt: skip
     (vnpay / "inbox" / "a.csv").write_bytes(file_of(SUNDAY, "1"))
 
